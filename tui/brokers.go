@@ -1,0 +1,231 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"kassa/kafkaops"
+	"kassa/kafkaops/watch"
+)
+
+// The broker pane: who is up, down or fenced, who leads the quorum, and what can be done to whom.
+
+const (
+	killVerb    = kafkaops.Kill
+	startVerb   = kafkaops.Start
+	stopVerb    = kafkaops.Stop
+	restartVerb = kafkaops.Restart
+)
+
+// faultTimeout bounds an act: a controlled stop may wait for a quorum that is gone.
+const faultTimeout = 40 * time.Second
+
+// node is the selected broker.
+func (m *Model) node() (watch.Node, bool) {
+	if m.state == nil || len(m.state.Nodes) == 0 {
+		return watch.Node{}, false
+	}
+	return m.state.Nodes[max(0, min(m.nodeAt, len(m.state.Nodes)-1))], true
+}
+
+// can makes a condition on the selected broker.
+func can(fn func(watch.Node) bool) func(*Model) bool {
+	return func(m *Model) bool {
+		n, ok := m.node()
+		return ok && m.backend != nil && fn(n)
+	}
+}
+
+func alive(n watch.Node) bool {
+	return n.Process == kafkaops.ProcessRunning || n.Process == kafkaops.ProcessStarting
+}
+
+func canKill(n watch.Node) bool  { return alive(n) || n.Process == kafkaops.ProcessPaused }
+func canStop(n watch.Node) bool  { return alive(n) }
+func canPause(n watch.Node) bool { return alive(n) || n.Process == kafkaops.ProcessPaused }
+func canStart(n watch.Node) bool { return n.Process == kafkaops.ProcessExited }
+
+// ask opens the question that states the price of an act on the selected broker.
+func ask(v kafkaops.Verb) func(*Model) tea.Cmd {
+	return func(m *Model) tea.Cmd {
+		if n, ok := m.node(); ok {
+			m.question = &kafkaops.Fault{Verb: v, Node: n.ID}
+		}
+		return nil
+	}
+}
+
+func (m *Model) askPause() tea.Cmd {
+	n, ok := m.node()
+	if ok && n.Process == kafkaops.ProcessPaused {
+		return ask(kafkaops.Resume)(m)
+	}
+	return ask(kafkaops.Pause)(m)
+}
+
+// faultDoneMsg says how an act ended.
+type faultDoneMsg struct {
+	fault kafkaops.Fault
+	at    time.Time // when it was ordered
+	err   error
+}
+
+// commit carries the act out, away from the screen's goroutine.
+func (m *Model) commit(f kafkaops.Fault) tea.Cmd {
+	m.last = f
+	at := m.now()
+	m.timeline.begin(f.String(), at)
+	for _, t := range m.tails {
+		t.mark(at, f.String())
+	}
+	do := m.backend.Do
+	return func() tea.Msg {
+		ctx, cancel := context.WithTimeout(m.ctx, faultTimeout)
+		defer cancel()
+		return faultDoneMsg{fault: f, at: at, err: do(ctx, f)}
+	}
+}
+
+func (m *Model) faultDone(msg faultDoneMsg) {
+	var refused *kafkaops.RefusedError
+	switch {
+	case msg.err == nil:
+	case errors.As(msg.err, &refused):
+		m.say(true, refused.Error())
+	default:
+		m.say(true, fmt.Sprintf("%s failed: %v", msg.fault, msg.err))
+	}
+	if msg.err != nil {
+		m.timeline.failed(msg.at, msg.err)
+	}
+}
+
+// repeat does the last fault again, to the selected broker if the pane has the keys, without a question.
+func (m *Model) repeat() tea.Cmd {
+	f := m.last
+	if n, ok := m.node(); ok && m.focus == paneBrokers {
+		f.Node = n.ID
+	}
+	return m.commit(f)
+}
+
+func (m *Model) pointToBrokers() tea.Cmd {
+	m.focusOn(paneBrokers)
+	m.say(false, "choose a broker with j and k, then K kills it, S starts it again")
+	return nil
+}
+
+func (m *Model) renderBrokers(w, h int, focused bool) []string {
+	if m.state == nil {
+		return m.renderBoot(w)
+	}
+	nodes := m.state.Nodes
+	from, to := window(len(nodes), m.nodeAt, 0, h)
+	lines := make([]string, 0, h)
+	for i := from; i < to; i++ {
+		lines = append(lines, m.brokerLine(nodes[i], w, focused && i == m.nodeAt))
+	}
+	if room := h - len(lines); room > 1 {
+		lines = append(lines, "")
+		lines = append(lines, m.quorumLines(w, room-1)...)
+	}
+	return lines
+}
+
+// brokerLine: mark, id, state, what it leads, what is special about it. Every state has a word of its own.
+func (m *Model) brokerLine(n watch.Node, w int, selected bool) string {
+	s := m.styles
+	now := m.now()
+	word, style := n.Health.String(), s.Good
+	since := ""
+	switch n.Health {
+	case watch.Down:
+		word, style, since = "DOWN", s.Bad, age(now.Sub(n.Since))
+	case watch.Fenced, watch.Paused:
+		word, style, since = strings.ToUpper(word), s.Warn, age(now.Sub(n.Since))
+	case watch.Unknown:
+		style, since = s.Warn, "since "+age(now.Sub(n.Since))
+	case watch.Starting:
+		style, since = s.Warn, age(now.Sub(n.Since))
+	}
+	leads := fmt.Sprintf("leads %d", n.Leads)
+	if n.Health != watch.Up && n.Leads == 0 && n.Led > 0 {
+		leads = fmt.Sprintf("led %d", n.Led)
+	}
+	role := ""
+	if q := m.state.Quorum; q.Leader == n.ID {
+		role = "controller"
+		if !q.Known || n.Health != watch.Up {
+			role = "controller?"
+		}
+	} else if n.Health == watch.Up && n.Lag > 0 && now.Sub(q.Seen) < 2*time.Second && n.Lag >= 100 {
+		role = "metadata " + count(n.Lag) + " behind"
+	}
+	mark := "  "
+	if selected {
+		mark = "▶ "
+	}
+	id := fmt.Sprintf("%s%d ", mark, n.ID)
+	state := fit(strings.TrimSpace(word+" "+since), 13)
+	leads = " " + fit(leads, 8)
+	addr := ""
+	if w >= 60 {
+		role, addr = fit(role, 14), "  "+n.Addr
+	}
+	if selected {
+		return s.Select.Render(fit(id+state+leads+role+addr, w))
+	}
+	return s.Strong.Render(id) + style.Render(state) + leads + s.Accent.Render(role) + s.Dim.Render(addr)
+}
+
+// quorumLines say what the picture is worth: quorum, age, under-replicated partitions.
+func (m *Model) quorumLines(w, h int) []string {
+	s := m.styles
+	q := m.state.Quorum
+	now := m.now()
+	var lines []string
+	switch {
+	case q.Seen.IsZero():
+		lines = append(lines, s.Warn.Render(" quorum unknown yet"))
+	case !q.Known:
+		lines = append(lines, s.Bad.Render(fmt.Sprintf(" no quorum for %s", age(now.Sub(q.Seen)))),
+			s.Dim.Render(" metadata is frozen: no leader moves"))
+	default:
+		lines = append(lines, s.Dim.Render(" quorum leader ")+fmt.Sprint(q.Leader)+s.Dim.Render(" epoch ")+fmt.Sprint(q.Epoch)+
+			s.Dim.Render(" high watermark ")+count(q.HighWatermark))
+	}
+	if len(lines) > h {
+		lines = lines[:h]
+	}
+	return lines
+}
+
+// renderBoot draws how far the cluster has come.
+func (m *Model) renderBoot(w int) []string {
+	s := m.styles
+	if m.boot.Step == "" {
+		return []string{s.Dim.Render(" looking for a cluster")}
+	}
+	lines := []string{" " + bootText(m.boot)}
+	if m.boot.Total > 0 && m.boot.Nodes == nil {
+		n := max(min(w-2, 40), 0)
+		done := n * m.boot.Done / m.boot.Total
+		lines = append(lines, " "+s.Good.Render(strings.Repeat("━", done))+s.Dim.Render(strings.Repeat("─", n-done)))
+	}
+	for _, n := range m.boot.Nodes {
+		lines = append(lines, fmt.Sprintf("   %d  ", n.ID)+s.Warn.Render(fit(n.Process.String(), 9))+s.Dim.Render(" "+n.Addr))
+	}
+	return lines
+}
+
+func bootText(p kafkaops.Progress) string {
+	if p.Total > 0 {
+		return fmt.Sprintf("%s %d/%d", p.Step, p.Done, p.Total)
+	}
+	return p.Step
+}

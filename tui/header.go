@@ -1,0 +1,94 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"kassa/kafkaops/watch"
+)
+
+// header is the first line: is the cluster well, and what flows. What does not fit is left out, the least important first.
+func (m *Model) header(w int) string {
+	s := m.styles
+	type part struct {
+		text string
+		rank int // lower stays longer
+	}
+	parts := []part{{s.Brand.Render("kassa"), 0}}
+	add := func(rank int, text string) { parts = append(parts, part{text, rank}) }
+	dim := s.Dim.Render
+
+	if m.backend == nil {
+		text := "looking for a cluster"
+		if m.boot.Step != "" {
+			text = bootText(m.boot)
+		}
+		add(1, s.Warn.Render(m.spinner()+text))
+	} else {
+		info := m.backend.Info
+		if info.Simulated {
+			add(0, s.Warn.Render("SIMULATED"))
+		}
+		add(1, info.Provider)
+		add(9, dim("Kafka ")+info.Version)
+		add(7, info.Profile)
+	}
+	if st := m.state; st != nil {
+		up := st.Count(watch.Up)
+		style := s.Good
+		if up < len(st.Nodes) {
+			style = s.Bad
+		}
+		add(1, style.Render(fmt.Sprintf("%d/%d up", up, len(st.Nodes))))
+		switch q := st.Quorum; {
+		case q.Seen.IsZero():
+			add(3, dim("controller ?"))
+		case !q.Known:
+			add(2, s.Bad.Render("NO QUORUM")+dim(fmt.Sprintf(" for %s", age(m.now().Sub(q.Seen)))))
+		default:
+			add(3, dim("controller ")+s.Accent.Render(fmt.Sprint(q.Leader))+dim(" epoch ")+fmt.Sprint(q.Epoch))
+		}
+		under := st.UnderReplicated()
+		style = s.Good
+		if under > 0 {
+			style = s.Warn
+		}
+		add(4, dim("under-replicated ")+style.Render(fmt.Sprint(under)))
+		add(8, dim(m.backend.Delivery))
+	}
+	if m.backend != nil {
+		f := m.figures
+		add(2, s.Strong.Render(perSecond(m.of(payments).rate.value(m.now())))+dim(" orders"))
+		add(5, s.Good.Render(count(f.Complete))+dim(" complete"))
+		style := s.Text
+		if f.InFlight+f.Pending > 0 {
+			style = s.Warn
+		}
+		add(6, style.Render(count(f.InFlight+f.Pending))+dim(" in flight"))
+	}
+
+	for {
+		texts := make([]string, len(parts))
+		for i, p := range parts {
+			texts[i] = p.text
+		}
+		line := " " + strings.Join(texts, "   ")
+		if ansi.StringWidth(line) <= w || len(parts) == 1 {
+			return fit(line, w)
+		}
+		worst := 0
+		for i, p := range parts {
+			if p.rank > parts[worst].rank {
+				worst = i
+			}
+		}
+		parts = append(parts[:worst], parts[worst+1:]...)
+	}
+}
+
+// spinner shows that the start is alive; each step of it turns it, no timer does.
+func (m *Model) spinner() string {
+	return string([]rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")[m.turns%10]) + " "
+}

@@ -1,0 +1,297 @@
+package tui
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"kassa/kafkaops"
+	"kassa/kafkaops/tail"
+	"kassa/kafkaops/watch"
+)
+
+// overlay is a text on top of the screen that can be scrolled: help, a record, the log.
+type overlay struct {
+	title string
+	lines []string
+	top   int
+	copy  string // what y copies
+}
+
+func (m *Model) openHelp() tea.Cmd {
+	s := m.styles
+	var lines []string
+	for _, group := range []string{"Shop", "Brokers", "Tails", "Move", "View"} {
+		lines = append(lines, s.Strong.Render(group))
+		for _, a := range m.keys {
+			if h := a.Help(); a.group == group && (a.do != nil || h.Key == "1-7") && h.Key != "5" {
+				lines = append(lines, "  "+s.Key.Render(fit(h.Key, 10))+" "+h.Desc)
+			}
+		}
+		lines = append(lines, "")
+	}
+	if m.backend != nil {
+		lines = append(lines, s.Strong.Render("Cluster"), "  "+m.backend.Info.Why)
+		if d := m.backend.Info.DataDir; d != "" {
+			lines = append(lines, "  data: "+d)
+		}
+		lines = append(lines, "")
+	}
+	lines = append(lines, s.Strong.Render("Signs"),
+		"  1→3   the leader moved from broker 1 to broker 3",
+		"  ·2    replica 2 is missing from the ISR",
+		"  3≠    the leader is not the preferred replica 3",
+		"  2?    the metadata still names broker 2, which is down",
+		"  controller?  led the quorum when that was last known")
+	m.overlay = &overlay{title: "help", lines: lines}
+	return nil
+}
+
+// inspect opens the selected record.
+func (m *Model) inspect() tea.Cmd {
+	t := m.tail()
+	if t == nil {
+		return nil
+	}
+	r := t.selected()
+	if r == nil {
+		m.say(false, "there is no record to open")
+		return nil
+	}
+	t.pause()
+	t.cursor = r.seq
+	m.overlay = &overlay{title: "record", lines: recordLines(r.record, m.styles), copy: string(r.record.Value)}
+	return nil
+}
+
+func recordLines(r tail.Record, s Styles) []string {
+	field := func(name, value string) string { return s.Dim.Render(fit(name, 12)) + value }
+	lines := []string{
+		field("topic", r.Topic),
+		field("partition", fmt.Sprint(r.Partition)),
+		field("offset", count(r.Offset)),
+		field("timestamp", r.Time.Format("2006-01-02 15:04:05.000 MST")),
+		field("epoch", fmt.Sprint(r.Epoch)),
+		field("key", safe(string(r.Key))),
+		field("size", fmt.Sprintf("%s bytes", count(r.Size))),
+		"", s.Strong.Render("headers"),
+	}
+	if r.Key == nil {
+		lines[5] = field("key", s.Dim.Render("none"))
+	}
+	if len(r.Headers) == 0 {
+		lines = append(lines, s.Dim.Render("none"))
+	}
+	for _, h := range r.Headers {
+		lines = append(lines, s.Dim.Render(fit(safe(h.Key), 16))+" "+safe(string(h.Value)))
+	}
+	lines = append(lines, "", s.Strong.Render("value"))
+	return append(lines, valueLines(r, s)...)
+}
+
+// valueLines shows a value as what it is: JSON with indentation, text, or bytes.
+func valueLines(r tail.Record, s Styles) []string {
+	var pretty bytes.Buffer
+	switch {
+	case r.Value == nil:
+		return []string{s.Dim.Render("none: a tombstone")}
+	case len(r.Value) == 0:
+		return []string{s.Dim.Render("empty")}
+	case r.Size == len(r.Value) && json.Indent(&pretty, r.Value, "", "  ") == nil:
+		return safeLines(pretty.String())
+	}
+	var lines []string
+	if utf8.Valid(r.Value) || r.Size > len(r.Value) {
+		lines = safeLines(string(r.Value))
+	} else {
+		for i := 0; i < len(r.Value); i += 16 {
+			chunk := r.Value[i:min(i+16, len(r.Value))]
+			lines = append(lines, s.Dim.Render(fmt.Sprintf("%06x  ", i))+fit(fmt.Sprintf("% x", chunk), 49)+safe(string(bytes.ToValidUTF8(chunk, []byte("·")))))
+		}
+	}
+	if r.Size > len(r.Value) {
+		lines = append(lines, s.Warn.Render(fmt.Sprintf("… the first %s of %s bytes", count(len(r.Value)), count(r.Size))))
+	}
+	return lines
+}
+
+func safeLines(text string) []string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = safe(lines[i])
+	}
+	return lines
+}
+
+// inspectNode opens what is known of the selected broker.
+func (m *Model) inspectNode() tea.Cmd {
+	n, ok := m.node()
+	if !ok {
+		return nil
+	}
+	s, now := m.styles, m.now()
+	field := func(name, value string) string { return s.Dim.Render(fit(name, 20)) + value }
+	seen := "never"
+	if !n.Seen.IsZero() {
+		seen = age(now.Sub(n.Seen)) + " ago"
+	}
+	pid := "none"
+	if n.PID > 0 {
+		pid = fmt.Sprint(n.PID)
+	}
+	lines := []string{
+		field("address", n.Addr),
+		field("state", n.Health.String()+", for "+age(now.Sub(n.Since))),
+		field("process", n.Process.String()+", pid "+pid),
+		field("last answer", seen),
+		field("leads", plural(n.Leads, "watched partition")),
+		field("metadata log end", count(n.LogEnd)),
+		field("metadata lag", count(n.Lag)),
+	}
+	if n.Err != "" {
+		lines = append(lines, field("last error", safe(n.Err)))
+	}
+	if n.Health != watch.Up && n.Led > 0 {
+		lines = append(lines, field("led when last up", plural(n.Led, "partition")))
+	}
+	m.overlay = &overlay{title: fmt.Sprintf("broker %d", n.ID), lines: lines}
+	return nil
+}
+
+// logTail is how much of the log file L shows, in bytes.
+const logTail = 64 << 10
+
+type logMsg struct {
+	text string
+	err  error
+}
+
+func (m *Model) openLog() tea.Cmd {
+	path := m.logFile
+	return func() tea.Msg {
+		f, err := os.Open(path)
+		if err != nil {
+			return logMsg{err: err}
+		}
+		defer f.Close()
+		if st, err := f.Stat(); err == nil && st.Size() > logTail {
+			if _, err := f.Seek(-logTail, io.SeekEnd); err != nil {
+				return logMsg{err: err}
+			}
+		}
+		b, err := io.ReadAll(io.LimitReader(f, logTail))
+		return logMsg{text: string(b), err: err}
+	}
+}
+
+func (m *Model) showLog(msg logMsg) {
+	if msg.err != nil {
+		m.say(true, "cannot read the log: "+msg.err.Error())
+		return
+	}
+	lines := safeLines(strings.TrimRight(msg.text, "\n"))
+	m.overlay = &overlay{title: "log " + m.logFile, lines: lines, top: 1 << 30}
+}
+
+func (m *Model) copyRecord() tea.Cmd {
+	t := m.tail()
+	if t == nil {
+		return nil
+	}
+	r := t.selected()
+	if r == nil {
+		return nil
+	}
+	m.say(false, fmt.Sprintf("copied %s bytes", count(len(r.record.Value))))
+	return tea.SetClipboard(string(r.record.Value))
+}
+
+// overlayKey is the keyboard while an overlay is open.
+func (m *Model) overlayKey(k tea.KeyPressMsg) tea.Cmd {
+	o := m.overlay
+	page := max(m.height-6, 1)
+	switch {
+	case key.Matches(k, bind("esc q enter ?", "", "")):
+		m.overlay = nil
+	case key.Matches(k, bind("ctrl+c", "", "")):
+		return tea.Quit
+	case key.Matches(k, bind("j down", "", "")):
+		o.top++
+	case key.Matches(k, bind("k up", "", "")):
+		o.top--
+	case key.Matches(k, bind("pgdown space", "", "")):
+		o.top += page
+	case key.Matches(k, bind("pgup", "", "")):
+		o.top -= page
+	case key.Matches(k, bind("g home", "", "")):
+		o.top = 0
+	case key.Matches(k, bind("G end", "", "")):
+		o.top = len(o.lines)
+	case key.Matches(k, bind("y", "", "")) && o.copy != "":
+		m.say(false, "copied")
+		return tea.SetClipboard(o.copy)
+	}
+	return nil
+}
+
+// render draws the overlay for a screen of w by h.
+func (o *overlay) render(s Styles, w, h int) []string {
+	inner := 0
+	for _, l := range o.lines {
+		inner = max(inner, ansi.StringWidth(l))
+	}
+	inner = max(min(inner, w-6), min(40, w-6))
+	var lines []string
+	for _, l := range o.lines {
+		lines = append(lines, strings.Split(ansi.Hardwrap(l, inner, true), "\n")...)
+	}
+	room := min(len(lines), h-4)
+	o.top = max(0, min(o.top, len(lines)-room))
+	shown := make([]string, 0, room)
+	for _, l := range lines[o.top : o.top+room] {
+		shown = append(shown, " "+l)
+	}
+	more := "esc closes"
+	if room < len(lines) {
+		more = fmt.Sprintf("%d-%d of %d · j k · esc closes", o.top+1, o.top+room, len(lines))
+	}
+	return box(s.Overlay, s.Strong.Render(safe(o.title)), s.Dim.Render(more), shown, inner+4, room+2)
+}
+
+// renderQuestion asks once, with the price of the act.
+func (m *Model) renderQuestion(f kafkaops.Fault, w int) []string {
+	s := m.styles
+	inner := min(66, w-6)
+	text := "What it costs is not known yet."
+	if m.state != nil {
+		text = watch.PriceOf(m.state, f).Sentence()
+	}
+	var lines []string
+	for _, l := range strings.Split(ansi.Wordwrap(text, inner, ""), "\n") {
+		lines = append(lines, " "+l)
+	}
+	lines = append(lines, "", " "+s.Key.Render("y")+" or "+s.Key.Render("enter")+" "+f.String()+"   "+s.Key.Render("n")+" or "+s.Key.Render("esc")+" leave it")
+	return box(s.Overlay, s.Strong.Render(strings.ToUpper(f.String()[:1])+f.String()[1:]+"?"), "", lines, inner+4, len(lines)+2)
+}
+
+func (m *Model) questionKey(k tea.KeyPressMsg) tea.Cmd {
+	f := *m.question
+	switch {
+	case key.Matches(k, bind("y enter Y", "", "")):
+		m.question = nil
+		return m.commit(f)
+	case key.Matches(k, bind("n esc q N", "", "")):
+		m.question = nil
+	case key.Matches(k, bind("ctrl+c", "", "")):
+		return tea.Quit
+	}
+	return nil
+}

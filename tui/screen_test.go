@@ -1,0 +1,531 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+	"github.com/charmbracelet/x/exp/golden"
+
+	"kassa/kafkaops"
+	"kassa/kafkaops/tail"
+	"kassa/kafkaops/watch"
+	"kassa/services"
+	"kassa/services/events"
+)
+
+var noon = time.Date(2026, 11, 23, 20, 31, 8, 0, time.UTC)
+
+// stage is a screen with a clock that the test holds, and a record of what was asked of the backend.
+type stage struct {
+	*Model
+	t      testing.TB
+	clock  time.Time
+	faults []kafkaops.Fault
+	doErr  error
+	load   string
+	bought int
+	figs   Figures
+	read   int64
+}
+
+func (s *stage) Checkout(context.Context) (Receipt, error) {
+	s.bought++
+	return Receipt{CheckoutID: "7f3a0000-0000-5000-8000-000000000000", Amount: 694970, Took: 38 * time.Millisecond}, nil
+}
+func (s *stage) SetLoad(rate int, on bool) { s.load = fmt.Sprint(rate, on) }
+func (s *stage) Figures() Figures          { return s.figs }
+
+func newStage(t testing.TB, w, h int) *stage {
+	t.Helper()
+	s := &stage{t: t, clock: noon}
+	s.Model = New(t.Context(), Config{
+		Catalogue: Catalogue{{"T-Shirt", 199990}, {"Nike Air Max", 444990}, {"Cap", 49990}},
+		LogFile:   "kassa.log", LoadRate: 50, Now: func() time.Time { return s.clock },
+	})
+	s.send(tea.WindowSizeMsg{Width: w, Height: h})
+	return s
+}
+
+// open gives the screen a cluster with a shop.
+func (s *stage) open() *stage {
+	s.send(readyMsg{backend: &Backend{
+		Info: kafkaops.Info{Provider: "local", Version: "4.3.1", Profile: "fast-failover", Why: "Java 17 is here"}, Delivery: "exactly-once",
+		Do:   func(_ context.Context, f kafkaops.Fault) error { s.faults = append(s.faults, f); return s.doErr },
+		Shop: s,
+	}})
+	return s
+}
+
+// send runs a message, and the commands that follow from it if they are requests (streams have no channel here).
+func (s *stage) send(msg tea.Msg) {
+	_, cmd := s.Update(msg)
+	if cmd == nil {
+		return
+	}
+	if _, press := msg.(tea.KeyPressMsg); !press {
+		return
+	}
+	if s.filtering { // the blinking of the cursor
+		return
+	}
+	if out := cmd(); out != nil {
+		s.Update(out)
+	}
+}
+
+func (s *stage) press(keys ...string) {
+	for _, k := range keys {
+		msg := tea.KeyPressMsg{Code: []rune(k)[0], Text: k}
+		switch k {
+		case "enter":
+			msg = tea.KeyPressMsg{Code: tea.KeyEnter}
+		case "esc":
+			msg = tea.KeyPressMsg{Code: tea.KeyEscape}
+		case "tab":
+			msg = tea.KeyPressMsg{Code: tea.KeyTab}
+		case "space":
+			msg = tea.KeyPressMsg{Code: tea.KeySpace, Text: " "}
+		case "up":
+			msg = tea.KeyPressMsg{Code: tea.KeyUp}
+		}
+		s.send(msg)
+	}
+}
+
+func (s *stage) screen() string { return ansi.Strip(s.View().Content) }
+
+func (s *stage) has(text string) {
+	s.t.Helper()
+	if !strings.Contains(s.screen(), text) {
+		s.t.Errorf("the screen does not show %q:\n%s", text, s.screen())
+	}
+}
+
+func (s *stage) hasNot(text string) {
+	s.t.Helper()
+	if strings.Contains(s.screen(), text) {
+		s.t.Errorf("the screen shows %q:\n%s", text, s.screen())
+	}
+}
+
+// cluster is a picture of three healthy brokers with the flow's nine partitions.
+func (s *stage) cluster() *watch.State {
+	st := &watch.State{At: s.clock, Quorum: watch.Quorum{Leader: 2, Epoch: 14, HighWatermark: 1234, Known: true, Seen: s.clock}}
+	for id := int32(1); id <= 3; id++ {
+		st.Nodes = append(st.Nodes, watch.Node{
+			ID: id, Addr: fmt.Sprintf("127.0.0.1:%d", 9093+id), Health: watch.Up, Since: s.clock.Add(-time.Minute),
+			Seen: s.clock, Process: kafkaops.ProcessRunning, PID: 100 + int(id), Leads: 3, Voter: true,
+		})
+		st.Quorum.Voters = append(st.Quorum.Voters, watch.Replica{ID: id, LogEnd: 1234})
+	}
+	for _, t := range events.Topics() {
+		for p := range int32(3) {
+			st.Partitions = append(st.Partitions, watch.Partition{
+				Topic: t, ID: p, Leader: p + 1, Epoch: 4, MinISR: 2, Seen: s.clock, From: -1,
+				Replicas: []int32{p + 1, (p+1)%3 + 1, (p+2)%3 + 1}, ISR: []int32{1, 2, 3},
+			})
+		}
+	}
+	return st
+}
+
+// broken is the same cluster after broker 2, the controller, was killed.
+func (s *stage) broken() *watch.State {
+	st := s.cluster()
+	st.Quorum.Leader, st.Quorum.Epoch = 3, 15
+	n := &st.Nodes[1]
+	n.Health, n.Process, n.PID, n.Leads, n.Led = watch.Down, kafkaops.ProcessExited, 0, 0, 3
+	n.Since, n.Seen, n.Err = s.clock.Add(-1100*time.Millisecond), s.clock.Add(-1100*time.Millisecond), "connection refused"
+	for i := range st.Partitions {
+		p := &st.Partitions[i]
+		p.ISR = []int32{1, 3}
+		if p.Leader == 2 {
+			p.Leader, p.From, p.Epoch, p.Moved = 3, 2, 5, s.clock
+		}
+	}
+	return st
+}
+
+func (s *stage) records(n int) {
+	b := tail.Batch{At: s.clock, Topics: map[string]tail.Count{}}
+	values := map[string]string{
+		events.PaymentSuccessful: `{"userId":"u","cart":[],"checkoutId":"%s","amount":6949.7}`,
+		events.OrderSuccessful:   `{"userId":"u","orderId":"19c2aaaa-bbbb","checkoutId":"%s"}`,
+		events.EmailSuccessful:   `{"userId":"u","emailId":"77e0aaaa-bbbb","checkoutId":"%s"}`,
+	}
+	for i := range n {
+		for _, t := range events.Topics() {
+			id := fmt.Sprintf("%04x-checkout", 0x7f3a+i*17)
+			b.Records = append(b.Records, tail.Record{
+				Topic: t, Partition: int32(i % 3), Offset: int64(i), Time: s.clock.Add(time.Duration(i) * 24 * time.Millisecond),
+				Key: []byte(id), Value: fmt.Appendf(nil, values[t], id), Size: len(fmt.Sprintf(values[t], id)),
+				Headers: []tail.Header{{Key: "ce_type", Value: []byte(t)}},
+			})
+		}
+	}
+	for _, t := range events.Topics() {
+		s.read += int64(n) // three topics of one total: only that it grows matters
+		b.Topics[t] = tail.Count{Read: s.read}
+	}
+	s.send(batchMsg(b))
+}
+
+// story is the scene of the golden frames: a load, then the controller killed 1.1 s ago.
+func (s *stage) story() *stage {
+	s.open()
+	s.figs = Figures{
+		Accepted: 1045, Complete: 1042, InFlight: 3, Revenue: 724158740, FlowP50: 87 * time.Millisecond, FlowP99: 136 * time.Millisecond, AckP50: 4 * time.Millisecond,
+		Services: []services.Stats{{Name: "order", Status: services.Running, Handled: 1044, Lag: 0}, {Name: "email", Status: services.Running, Handled: 1042, Lag: 2}, {Name: "analytics", Status: services.Retrying, Err: "no coordinator"}},
+	}
+	s.send(stateMsg{s.cluster()})
+	s.send(tickMsg(s.clock))
+	s.records(12)
+	s.press("5", "j", "K", "y", "c")
+	s.clock = s.clock.Add(1040 * time.Millisecond)
+	s.send(stateMsg{s.broken()})
+	s.records(3)
+	s.figs.Accepted += 41
+	s.figs.Services[0].Handled += 41
+	s.send(tickMsg(s.clock))
+	s.notice.text = ""
+	return s
+}
+
+// Every pane is on the screen at every size that the README names, in light and in dark, with a broker down.
+func TestGoldenFrames(t *testing.T) {
+	for _, size := range [][2]int{{60, 18}, {80, 24}, {120, 40}, {200, 60}} {
+		for _, dark := range []bool{true, false} {
+			name := fmt.Sprintf("%dx%d-%s", size[0], size[1], map[bool]string{true: "dark", false: "light"}[dark])
+			t.Run(name, func(t *testing.T) {
+				s := newStage(t, size[0], size[1])
+				s.styles = newStyles(dark)
+				s.story()
+				frame := s.View().Content
+				lines := strings.Split(frame, "\n")
+				if len(lines) != size[1] {
+					t.Errorf("%d lines on a screen of %d", len(lines), size[1])
+				}
+				for i, l := range lines {
+					if w := ansi.StringWidth(l); w != size[0] {
+						t.Errorf("line %d is %d wide on a screen of %d: %q", i, w, size[0], ansi.Strip(l))
+					}
+				}
+				golden.RequireEqual(t, frame)
+			})
+		}
+	}
+}
+
+// A screen that is too small says in one line what is needed.
+func TestTooSmall(t *testing.T) {
+	s := newStage(t, 59, 18).story()
+	if got := strings.TrimSpace(s.screen()); got != "kassa needs 60×18; this is 59×18" {
+		t.Errorf("got %q", got)
+	}
+	for w := 1; w < 140; w += 7 { // a storm of sizes draws something each time
+		for h := 1; h < 60; h += 5 {
+			s.send(tea.WindowSizeMsg{Width: w, Height: h})
+			s.View()
+		}
+	}
+}
+
+// While the cluster comes up the screen says how far it is, and keys that need it do nothing.
+func TestBoot(t *testing.T) {
+	s := newStage(t, 120, 40)
+	s.has("looking for a cluster")
+	s.send(bootMsg{Step: "fetching Kafka 4.3.1", Done: 12, Total: 46})
+	s.has("fetching Kafka 4.3.1 12/46")
+	s.press("c", "b", "5", "K")
+	if s.bought != 0 || s.load != "" || s.question != nil {
+		t.Error("a key reached a shop that is not there")
+	}
+	s.send(bootMsg{Step: "starting brokers", Done: 1, Total: 3, Nodes: []kafkaops.Node{{ID: 1, Process: kafkaops.ProcessRunning}, {ID: 2, Process: kafkaops.ProcessStarting}}})
+	s.has("starting brokers 1/3")
+	s.has("2  starting")
+}
+
+// A start that fails ends the program with the reason.
+func TestBootFails(t *testing.T) {
+	s := newStage(t, 80, 24)
+	want := &kafkaops.UserError{Message: "install Java 17"}
+	_, cmd := s.Update(readyMsg{err: want})
+	if cmd == nil || s.Err() != want {
+		t.Fatalf("Err is %v", s.Err())
+	}
+	if _, ok := cmd().(tea.QuitMsg); !ok {
+		t.Error("the program goes on")
+	}
+}
+
+// K asks once, with the price; n leaves the broker alone, y kills it, . does it again without a question.
+func TestKillAsksWithThePrice(t *testing.T) {
+	s := newStage(t, 120, 40).open()
+	s.send(stateMsg{s.cluster()})
+	s.press("5", "j", "K")
+	s.has("Kill -9 broker 2?")
+	s.has("controller")
+	s.has("3 partitions")
+	s.press("n")
+	s.hasNot("Kill -9 broker 2?")
+	if len(s.faults) != 0 {
+		t.Fatalf("n did %v", s.faults)
+	}
+	s.press("K", "y")
+	if want := (kafkaops.Fault{Verb: kafkaops.Kill, Node: 2}); len(s.faults) != 1 || s.faults[0] != want {
+		t.Fatalf("did %v, want %v", s.faults, want)
+	}
+	s.press("k", ".")
+	if want := (kafkaops.Fault{Verb: kafkaops.Kill, Node: 1}); len(s.faults) != 2 || s.faults[1] != want {
+		t.Fatalf("repeat did %v, want %v", s.faults, want)
+	}
+	s.doErr = &kafkaops.RefusedError{Fault: kafkaops.Fault{Verb: kafkaops.Kill, Node: 1}, Reason: "it is already down"}
+	s.press(".")
+	s.has("cannot kill broker 1: it is already down")
+}
+
+// Keys do what works here and now: a broker that is down can be started, not killed, and faults need the broker pane.
+func TestKeysFitTheState(t *testing.T) {
+	s := newStage(t, 120, 40).open()
+	s.send(stateMsg{s.broken()})
+	s.press("1", "K")
+	if s.question != nil || s.focus != paneBrokers {
+		t.Error("K outside of the broker pane must only lead there")
+	}
+	s.press("j", "K")
+	if s.question != nil {
+		t.Error("a dead broker cannot be killed")
+	}
+	s.press("S")
+	s.has("Start broker 2?")
+	s.press("enter")
+	if want := (kafkaops.Fault{Verb: kafkaops.Start, Node: 2}); len(s.faults) != 1 || s.faults[0] != want {
+		t.Fatalf("did %v", s.faults)
+	}
+}
+
+// A leader that moved, a broker that is down and a fault that was done are seen in every pane that they touch.
+func TestAFaultIsSeen(t *testing.T) {
+	s := newStage(t, 120, 40).story()
+	for _, text := range []string{
+		"2/3 up", "controller 3", "under-replicated 9", // header
+		"DOWN 1.1 s", "led 3", // brokers
+		"2→3", "1 3 ·2", // partitions
+		"kill -9 broker 2", "3 leaders moved +1.0 s", "controller 3 +1.0 s", // timeline
+		"── kill -9 broker 2", // tails
+	} {
+		s.has(text)
+	}
+	s.hasNot("lost")
+}
+
+// Without a quorum the picture says so, and how old it is. A dead leader that the frozen metadata still names is marked.
+func TestNoQuorum(t *testing.T) {
+	s := newStage(t, 120, 40).open()
+	st := s.cluster()
+	for i := range 2 {
+		st.Nodes[i].Health, st.Nodes[i].Process = watch.Down, kafkaops.ProcessExited
+	}
+	st.Quorum.Known = false
+	s.clock = s.clock.Add(5 * time.Second)
+	s.send(stateMsg{st})
+	s.has("NO QUORUM")
+	s.has("metadata is frozen")
+	s.has("controller?")
+	s.has("1?")
+	s.has("5.0 s old")
+}
+
+// c checks out from everywhere and tells how it went.
+func TestCheckout(t *testing.T) {
+	s := newStage(t, 80, 24).open()
+	s.press("c")
+	s.has("✓ acked 38 ms 7f3a")
+	s.lastOrder.number++ // the answer of an older checkout does not overwrite a newer one
+	s.lastOrder.done = false
+	s.send(checkoutMsg{number: 1, err: errors.New("late")})
+	s.hasNot("late")
+	s.press("3", "c", "5", "c")
+	if s.bought != 3 {
+		t.Errorf("bought %d times, want 3", s.bought)
+	}
+}
+
+func TestLoadSteps(t *testing.T) {
+	s := newStage(t, 80, 24).open()
+	for _, step := range []struct{ key, want string }{{"b", "50 true"}, {"+", "100 true"}, {"-", "50 true"}, {"b", "50 false"}} {
+		if s.press(step.key); s.load != step.want {
+			t.Errorf("%s: load is %s, want %s", step.key, s.load, step.want)
+		}
+	}
+	for range 20 {
+		s.press("+")
+	}
+	if s.load != "2000 false" {
+		t.Errorf("the highest load is %s", s.load)
+	}
+	for range 20 {
+		s.press("-")
+	}
+	if s.load != "1 false" {
+		t.Errorf("the lowest load is %s", s.load)
+	}
+}
+
+// space stops the view, not the reading; f goes to the end again.
+func TestPauseAndFollow(t *testing.T) {
+	s := newStage(t, 120, 40).open()
+	s.send(stateMsg{s.cluster()})
+	s.records(4)
+	s.press("2", "space")
+	before := s.tails[panePayment].selected().seq
+	s.records(9)
+	s.has("PAUSED +9")
+	if got := s.tails[panePayment].selected().seq; got != before {
+		t.Errorf("the view moved from %d to %d", before, got)
+	}
+	if s.tails[panePayment].count.Read != 3*4+9 {
+		t.Error("a paused tail stopped counting")
+	}
+	s.press("f")
+	s.hasNot("PAUSED")
+	if got := s.tails[panePayment].selected().seq; got != 12 {
+		t.Errorf("following ends at row %d, want 12", got)
+	}
+}
+
+// / filters while typing, keys are text then, enter keeps it, esc clears it.
+func TestFilter(t *testing.T) {
+	s := newStage(t, 120, 40).open()
+	s.records(5)
+	s.press("2", "/", "7", "F", "4", "b", "q", "c")
+	if s.bought != 0 {
+		t.Error("c checked out while typing")
+	}
+	s.has("nothing matches")
+	s.press("esc")
+	s.has("7f3a Rs 6,949.70")
+	s.press("/", "7", "f", "4", "B", "enter")
+	s.has("/7f4B")
+	pane := s.tails[panePayment]
+	if got := len(pane.visible()); got != 1 {
+		t.Errorf("%d rows match, want 1", got)
+	}
+	s.press("esc")
+	if got := len(pane.visible()); got != 5 {
+		t.Errorf("%d rows after esc, want 5", got)
+	}
+}
+
+// enter opens a record with all that it has.
+func TestInspect(t *testing.T) {
+	s := newStage(t, 120, 40).open()
+	s.records(3)
+	s.press("2", "k", "enter")
+	for _, text := range []string{"partition", "offset", "7f4b-checkout", "ce_type", `"amount": 6949.7`, "2026-11-23"} {
+		s.has(text)
+	}
+	s.press("esc")
+	s.hasNot(`"amount": 6949.7`)
+}
+
+// What strangers write into records reaches the terminal as text only.
+func TestHostileRecords(t *testing.T) {
+	hostile := []string{"\x1b[2J\x1b]0;owned\x07", "a\u202eb\u2066", "\xff\xfe\x80", strings.Repeat("x", 70000), "", "\u009b31m", "wide 漢字 e\u0301 👩‍👩‍👧", "\x00\r\n\t"}
+	for i, value := range hostile {
+		s := newStage(t, 80, 24).open()
+		r := tail.Record{Topic: events.PaymentSuccessful, Key: []byte(value), Value: []byte(value), Size: len(value), Time: noon, Headers: []tail.Header{{Key: value, Value: []byte(value)}}}
+		if len(value) > 1000 {
+			r.Value, r.Size = r.Value[:1000], 1<<20
+		}
+		s.send(batchMsg{At: noon, Records: []tail.Record{r}})
+		for _, keys := range [][]string{{"2"}, {"enter"}, {"esc", "z"}} {
+			s.press(keys...)
+			frame := s.View().Content
+			for _, bad := range []string{"\x1b[2J", "\x1b]", "\u202e", "\u2066", "\u009b", "\x00", "\r", "\a"} {
+				if strings.Contains(frame, bad) {
+					t.Errorf("record %d puts %q on the screen", i, bad)
+				}
+			}
+			for _, l := range strings.Split(frame, "\n") {
+				if w := ansi.StringWidth(l); w > 80 {
+					t.Errorf("record %d makes a line %d wide: %q", i, w, ansi.Strip(l))
+				}
+			}
+		}
+	}
+}
+
+// A ring keeps the newest rows, within its bounds of rows and bytes, and positions stay true.
+func TestRingBounds(t *testing.T) {
+	var r ring
+	for i := range 5 * ringRows {
+		r.push(row{record: tail.Record{Offset: int64(i)}})
+	}
+	if len(r.rows) != ringRows || r.at(r.next-1).record.Offset != 5*ringRows-1 || r.at(r.first()).record.Offset != 4*ringRows || r.at(r.first()-1) != nil {
+		t.Errorf("%d rows from %d to %d", len(r.rows), r.first(), r.next)
+	}
+	big := make([]byte, tail.MaxValue)
+	for range 1000 {
+		r.push(row{record: tail.Record{Value: big}})
+	}
+	if r.bytes > ringBytes {
+		t.Errorf("the ring holds %d bytes", r.bytes)
+	}
+}
+
+// Every key in the help works somewhere, and every key that works is in the help.
+func TestHelpListsEveryKey(t *testing.T) {
+	s := newStage(t, 120, 60).open()
+	s.press("?")
+	for _, a := range s.keys {
+		if a.group == "" && a.do != nil {
+			t.Errorf("%v is in no group of the help", a.Keys())
+		}
+	}
+	for _, text := range []string{"K", "space", "shift+tab", "kassa's log", "quit", "1→3"} {
+		s.has(text)
+	}
+	s.press("esc")
+	s.hasNot("Signs")
+}
+
+// Any key at any time, in any order, is survived with a screen of the right shape.
+func FuzzKeys(f *testing.F) {
+	f.Add("5jKy.c2 /abc\x1bz?q")
+	f.Fuzz(func(t *testing.T, keys string) {
+		s := newStage(t, 80, 24).story()
+		for _, r := range keys {
+			switch r {
+			case 0x1b:
+				s.press("esc")
+			case '\r':
+				s.press("enter")
+			case '\t':
+				s.press("tab")
+			case 'L', 'y': // reads a file, writes the clipboard
+			default:
+				s.press(string(r))
+			}
+			if n := strings.Count(s.View().Content, "\n"); n != 23 {
+				t.Fatalf("%d lines after %q", n+1, keys)
+			}
+		}
+	})
+}
+
+func BenchmarkFrame(b *testing.B) {
+	s := newStage(b, 120, 40)
+	s.story()
+	b.ReportAllocs()
+	for b.Loop() {
+		s.dirtyAll()
+		_ = s.View()
+	}
+}

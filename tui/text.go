@@ -1,0 +1,140 @@
+package tui
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+// safe makes text from a record harmless and visible: records are written by strangers. Control characters become their
+// Unicode pictures, marks that reorder or hide text a middle dot, bytes that are no UTF-8 the replacement character.
+func safe(s string) string {
+	clean := true
+	for i := 0; i < len(s); i++ {
+		if s[i] < 0x20 || s[i] >= 0x7f {
+			clean = false
+			break
+		}
+	}
+	if clean {
+		return s
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	for _, r := range s {
+		b.WriteRune(safeRune(r))
+	}
+	return b.String()
+}
+
+func safeRune(r rune) rune {
+	switch {
+	case r == '\t':
+		return ' '
+	case r < 0x20:
+		return 0x2400 + r
+	case r == 0x7f:
+		return 0x2421
+	case r >= 0x80 && r < 0xa0:
+		return utf8.RuneError
+	case r == 0x2028 || r == 0x2029 || unicode.In(r, unicode.Cf, unicode.Co, unicode.Cs):
+		return '·'
+	}
+	return r
+}
+
+// fit cuts or pads s, which may be styled, to exactly w cells.
+func fit(s string, w int) string {
+	if w <= 0 {
+		return ""
+	}
+	n := ansi.StringWidth(s)
+	switch {
+	case n == w:
+		return s
+	case n < w:
+		return s + strings.Repeat(" ", w-n)
+	}
+	s = ansi.Truncate(s, w, "…")
+	if n = ansi.StringWidth(s); n < w { // a wide character did not fit
+		s += strings.Repeat(" ", w-n)
+	}
+	return s
+}
+
+// right is fit with the text at the right edge.
+func right(s string, w int) string {
+	if n := ansi.StringWidth(s); n < w {
+		return strings.Repeat(" ", w-n) + s
+	}
+	return fit(s, w)
+}
+
+// sides puts left and rest at the two edges of w cells; what is on the left is cut first.
+func sides(left, rest string, w int) string {
+	n := ansi.StringWidth(rest)
+	if n >= w {
+		return fit(rest, w)
+	}
+	return fit(left, w-n) + rest
+}
+
+// count writes n with separators: 1,042.
+func count[T ~int | ~int32 | ~int64](n T) string {
+	s := strconv.FormatInt(int64(n), 10)
+	sign := ""
+	if s[0] == '-' {
+		sign, s = "-", s[1:]
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return sign + s
+}
+
+// money writes minor units as rupees and paise: 6,949.70.
+func money(minor int64) string {
+	sign := ""
+	if minor < 0 {
+		sign, minor = "-", -minor
+	}
+	return fmt.Sprintf("%s%s.%02d", sign, count(minor/100), minor%100)
+}
+
+// age writes a duration as people say it, with its unit and never more than five characters.
+func age(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "0 ms"
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < 100*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < 100*time.Minute:
+		return fmt.Sprintf("%d m", int(d.Minutes()))
+	default:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+}
+
+// plural writes "1 partition", "2 partitions".
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return count(n) + " " + noun + "s"
+}
+
+// short is the first characters of an id, enough to tell the rows on a screen apart.
+func short(id string, n int) string {
+	id = safe(id)
+	if len(id) > n && utf8.ValidString(id[:n]) {
+		return id[:n]
+	}
+	return id
+}
