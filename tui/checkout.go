@@ -149,7 +149,7 @@ func (m *Model) pending() string {
 	s, f := m.styles, m.figures
 	text := ""
 	if f.Pending > 0 {
-		text += "  " + s.Warn.Render(count(f.Pending)+" unacknowledged")
+		text += "  " + s.Warn.Render(count(f.Pending)+" unacked")
 	}
 	if f.Refused > 0 {
 		text += "  " + s.Bad.Render(count(f.Refused)+" refused")
