@@ -1,0 +1,134 @@
+package watch
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"kassa/kafkaops"
+)
+
+// asking is the two loops that ask one broker: what it believes, and what it hears of the quorum. Each has clients of its own, so
+// that no answer waits behind another's.
+type asking struct {
+	addr    string
+	cancel  context.CancelFunc
+	paused  atomic.Bool
+	voter   atomic.Pointer[string] // address of its controller listener; nil until the quorum has told
+	view    chan struct{}          // wakes a loop before its time
+	quorums chan struct{}
+}
+
+// follow sees to it that each node is asked at its present address. A cluster of which no node is known yet is asked through
+// its bootstrap addresses, under ids below any that a broker can have.
+func (w *Watcher) follow(ctx context.Context, m *model, done *sync.WaitGroup) {
+	nodes := m.nodes
+	if len(nodes) == 0 {
+		for i, addr := range w.source.Bootstrap() {
+			nodes = append(nodes, kafkaops.Node{ID: int32(-2 - i), Addr: addr})
+		}
+	}
+	wanted := make(map[int32]bool, len(nodes))
+	for _, n := range nodes {
+		wanted[n.ID] = true
+		a := w.asking[n.ID]
+		if a == nil || a.addr != n.Addr {
+			if a != nil {
+				a.cancel()
+			}
+			a = w.ask(ctx, n, done)
+			w.asking[n.ID] = a
+		}
+		a.paused.Store(n.Process == kafkaops.ProcessPaused)
+		if addr, ok := m.voters[n.ID]; ok {
+			a.voter.Store(&addr)
+		}
+	}
+	for id, a := range w.asking {
+		if !wanted[id] {
+			a.cancel()
+			delete(w.asking, id)
+			delete(m.views, id)
+		}
+	}
+}
+
+func (w *Watcher) ask(ctx context.Context, n kafkaops.Node, done *sync.WaitGroup) *asking {
+	ctx, cancel := context.WithCancel(ctx)
+	a := &asking{addr: n.Addr, cancel: cancel, view: make(chan struct{}, 1), quorums: make(chan struct{}, 1)}
+	done.Go(func() { w.askView(ctx, n.ID, a) })
+	done.Go(func() { w.askQuorum(ctx, n.ID, a) })
+	return a
+}
+
+func (w *Watcher) wakeAll() {
+	for _, a := range w.asking {
+		wake(a.view)
+		wake(a.quorums)
+	}
+}
+
+// askView asks one broker for its metadata, and now and then for the rest.
+func (w *Watcher) askView(ctx context.Context, id int32, a *asking) {
+	broker, err := newAsker(a.addr, w.cfg)
+	if err != nil {
+		w.cfg.Log.Error("watch: client", "addr", a.addr, "err", err)
+		w.learn(ctx, func(m *model) bool { return m.failed(id, err) })
+		return
+	}
+	defer broker.close()
+	var detailed time.Time
+	for {
+		start := time.Now()
+		md, err := within(ctx, w.cfg.Deadline, broker.metadata)
+		if ctx.Err() != nil {
+			return
+		}
+		at := time.Now()
+		w.learn(ctx, func(m *model) bool {
+			if err != nil {
+				return m.failed(id, err)
+			}
+			return m.answered(id, md, at)
+		})
+		if err == nil && at.Sub(detailed) >= w.cfg.DetailEvery {
+			detailed = at
+			d, _ := within(ctx, w.cfg.Deadline, func(ctx context.Context) (details, error) { return broker.details(ctx), nil })
+			w.learn(ctx, func(m *model) bool { m.detailed(id, d); return false })
+		}
+		every := w.cfg.Every
+		if a.paused.Load() {
+			every = closedEvery
+		}
+		if !sleep(ctx, start, every, a.view) {
+			return
+		}
+	}
+}
+
+func within[T any](ctx context.Context, limit time.Duration, ask func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return ask(ctx)
+}
+
+// floor is the shortest time between two rounds however often they are asked for: kadm answers from its cache below metadataMinAge.
+const floor = 2 * metadataMinAge
+
+// sleep waits until every has passed since start, or only until floor has if it is woken. It reports whether to go on.
+func sleep(ctx context.Context, start time.Time, every time.Duration, woken <-chan struct{}) bool {
+	t := time.NewTimer(time.Until(start.Add(max(every, floor))))
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-t.C:
+			return true
+		case <-woken:
+			t.Reset(time.Until(start.Add(floor)))
+			woken = nil
+		}
+	}
+}

@@ -1,0 +1,185 @@
+// Package watch keeps a live picture of a cluster, especially while brokers are down. It asks every broker for itself,
+// in parallel and with a short deadline, merges what they say, and remembers what was last known of those that
+// do not answer. It changes nothing in the cluster but for what its caller asks of it, and draws nothing.
+package watch
+
+import (
+	"time"
+
+	"kassa/kafkaops"
+)
+
+// Health is what is known of a broker. Unknown is not Down: Down needs evidence (the process has ended, or the
+// connection is refused).
+type Health uint8
+
+// The states of a broker, from the view of a client.
+const (
+	Unknown  Health = iota // no answer and no evidence why
+	Starting               // its process runs and it has not answered yet
+	Up                     // it answers, and the cluster counts it as alive
+	Fenced                 // registered, but the controller has stopped counting on it (KIP-631)
+	Paused                 // its process is stopped and keeps its connections
+	Down                   // its process has ended, or the connection is refused
+)
+
+// String names the state as the screen shows it.
+func (h Health) String() string {
+	return [...]string{"unknown", "starting", "up", "fenced", "paused", "down"}[h]
+}
+
+// State is what was known of the cluster at one moment. It is immutable: nobody changes one after it was handed out.
+type State struct {
+	At        time.Time // when this picture was put together
+	ClusterID string
+
+	Nodes      []Node      // sorted by id; those that are down stay in the list
+	Quorum     Quorum      // the KRaft quorum
+	Partitions []Partition // of the watched topics, sorted by topic (in the order asked for), then by number
+	Groups     []Group     // consumer groups, sorted by name
+}
+
+// Node is one broker.
+type Node struct {
+	ID      int32
+	Addr    string // host:port for clients
+	Health  Health
+	Since   time.Time // when Health took its present value, as far as the watcher saw it
+	Seen    time.Time // the last time this broker itself answered; zero if it never did
+	Process kafkaops.Process
+	PID     int
+	Err     string // why the last query failed; empty after an answer
+
+	Leads int // watched partitions that it leads now
+	Led   int // watched partitions that it led when it was last up (for brokers that are not)
+	Voter bool
+	// LogEnd is the end offset of its copy of the metadata log as the quorum's leader last saw it; -1 if unknown.
+	LogEnd int64
+	Lag    int64 // records of the metadata log that it lacks, -1 if unknown
+}
+
+// Quorum is the KRaft quorum, from DescribeQuorum (Kafka's protocol key 55). Leader is the active controller:
+// the controller field of a Metadata answer is, on KRaft, any live broker.
+type Quorum struct {
+	Leader        int32 // node id; -1 when no broker could say
+	Epoch         int32
+	HighWatermark int64
+	Voters        []Replica
+	Observers     []Replica
+	Seen          time.Time // when a broker last answered this
+	// Known is false until the first answer, and after it while fewer than a majority of the voters are up.
+	Known bool
+}
+
+// Replica is a voter or observer of the quorum.
+type Replica struct {
+	ID           int32
+	LogEnd       int64
+	Lag          int64     // records behind the leader's log end
+	LastFetch    time.Time // zero if unknown
+	LastCaughtUp time.Time // zero if unknown
+}
+
+// Partition is one partition of a watched topic: the leader with the highest leader epoch that any broker told, and
+// the ISR from the broker that is furthest in the metadata log.
+type Partition struct {
+	Topic    string
+	ID       int32
+	Leader   int32 // -1: it has none
+	Epoch    int32 // leader epoch
+	Replicas []int32
+	ISR      []int32
+	ELR      []int32 // eligible leader replicas (KIP-966); nil when not asked or none
+	Offline  []int32
+	MinISR   int       // min.insync.replicas; 0 if unknown
+	Moved    time.Time // when the watcher last saw Leader change; zero if it never did
+	From     int32     // the leader before Moved; -1 if there was none
+	Seen     time.Time // when a broker last confirmed this
+	Internal bool
+}
+
+// Preferred is the first replica: the leader that the partition was given when it was made. -1 if unknown.
+func (p Partition) Preferred() int32 {
+	if len(p.Replicas) == 0 {
+		return -1
+	}
+	return p.Replicas[0]
+}
+
+// UnderReplicated says that a replica is missing from the ISR.
+func (p Partition) UnderReplicated() bool { return len(p.ISR) < len(p.Replicas) }
+
+// UnderMinISR says that acks=all is refused: fewer replicas are in sync than min.insync.replicas asks for.
+func (p Partition) UnderMinISR() bool { return p.MinISR > 0 && len(p.ISR) < p.MinISR }
+
+// Group is a consumer group.
+type Group struct {
+	Name        string
+	State       string // "Stable", "PreparingRebalance", "Empty" … in Kafka's words
+	Protocol    string
+	Coordinator int32 // -1 if unknown
+	Members     []Member
+	Lag         []PartitionLag
+	Seen        time.Time // when it was last described
+	Err         string    // why the last attempt failed
+}
+
+// TotalLag is the sum over its partitions, in records; -1 if no partition's lag is known.
+func (g Group) TotalLag() int64 {
+	total := int64(-1)
+	for _, l := range g.Lag {
+		if l.Lag >= 0 {
+			total = max(total, 0) + l.Lag
+		}
+	}
+	return total
+}
+
+// Member is one member of a group.
+type Member struct {
+	ID       string
+	ClientID string
+	Host     string
+	Assigned map[string][]int32 // partitions by topic
+}
+
+// PartitionLag is how far a group is behind in one partition, in records; Lag and Committed are -1 when unknown.
+type PartitionLag struct {
+	Topic     string
+	Partition int32
+	Committed int64
+	End       int64
+	Lag       int64
+}
+
+// Node returns the node with this id.
+func (s *State) Node(id int32) (Node, bool) {
+	for _, n := range s.Nodes {
+		if n.ID == id {
+			return n, true
+		}
+	}
+	return Node{}, false
+}
+
+// Count is the number of nodes in this state of health.
+func (s *State) Count(h Health) int {
+	c := 0
+	for _, n := range s.Nodes {
+		if n.Health == h {
+			c++
+		}
+	}
+	return c
+}
+
+// UnderReplicated is the number of watched partitions that lack a replica.
+func (s *State) UnderReplicated() int {
+	c := 0
+	for _, p := range s.Partitions {
+		if p.UnderReplicated() {
+			c++
+		}
+	}
+	return c
+}

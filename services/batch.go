@@ -1,0 +1,126 @@
+package services
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"kassa/services/events"
+)
+
+// Back-off of a handler that failed. The group is kept alive meanwhile, and no transaction is open.
+const (
+	handlerPause    = 50 * time.Millisecond
+	handlerPauseMax = 5 * time.Second
+)
+
+// batch is what follows from some records: to be committed whole or not at all.
+type batch struct {
+	out                            []*kgo.Record
+	handled, produced, deadLetters int64
+}
+
+// handle runs the handler over records, in their order. It fails only because ctx ended.
+func (r *Runner) handle(ctx context.Context, records []*kgo.Record) (batch, error) {
+	b := batch{out: make([]*kgo.Record, 0, len(records))}
+	for _, rec := range records {
+		if rec.Attrs.IsControl() {
+			continue
+		}
+		in, err := decode(rec)
+		if err != nil {
+			if !slices.Contains(r.svc.Watched, rec.Topic) {
+				b.bury(r.svc.Name, rec, fmt.Errorf("cannot be read: %w", err))
+			}
+			continue
+		}
+		out, err := r.try(ctx, in)
+		switch {
+		case err == nil:
+		case refused(err):
+			b.bury(r.svc.Name, rec, fmt.Errorf("refused: %w", err))
+			continue
+		default:
+			return batch{}, err
+		}
+		b.handled++
+		b.produced += int64(len(out))
+		b.out = append(b.out, out...)
+	}
+	return b, nil
+}
+
+func (b *batch) bury(service string, rec *kgo.Record, reason error) {
+	b.out = append(b.out, deadLetter(service, rec, reason))
+	b.deadLetters++
+}
+
+// try handles one event until that succeeds, the event is refused or ctx ends.
+func (r *Runner) try(ctx context.Context, in events.Event) ([]*kgo.Record, error) {
+	for n := 0; ; n++ {
+		out, err := r.svc.Handle(ctx, in)
+		if err == nil {
+			return r.encode(in, out)
+		}
+		if refused(err) {
+			return nil, err
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		r.figures.retrying(fmt.Errorf("handling %s/%d offset %d: %w", in.Topic, in.Partition, in.Offset, err))
+		r.log.Warn("handler failed, trying again", "service", r.svc.Name, "topic", in.Topic, "partition", in.Partition, "offset", in.Offset, "err", err)
+		if !pause(ctx, n, handlerPause, handlerPauseMax) {
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// encode gives the events that a handler returned their wire form. What cannot be written will not be writable the next
+// time either, so the event that led to it is refused.
+func (r *Runner) encode(in events.Event, out []events.Event) ([]*kgo.Record, error) {
+	records := make([]*kgo.Record, 0, len(out))
+	for _, e := range out {
+		if e.Topic != r.svc.Output {
+			return nil, Refuse(fmt.Errorf("%s writes to %q, not to %q", r.svc.Name, r.svc.Output, e.Topic))
+		}
+		key, value, err := events.Encode(e.Payload)
+		if err != nil {
+			return nil, Refuse(err)
+		}
+		now := time.Now()
+		records = append(records, &kgo.Record{
+			Topic: e.Topic, Key: key, Value: value, Timestamp: now,
+			Headers: toRecordHeaders(events.Headers(e.Payload, r.svc.Name, now, in.Headers)),
+		})
+	}
+	return records, nil
+}
+
+// decode reads a record and gives it the checkout id that its writer may have left out.
+func decode(rec *kgo.Record) (events.Event, error) {
+	headers := make([]events.Header, len(rec.Headers))
+	for i, h := range rec.Headers {
+		headers[i] = events.Header(h)
+	}
+	e, err := events.Decode(rec.Topic, rec.Key, rec.Value, headers)
+	if err != nil {
+		return e, err
+	}
+	e.Partition, e.Offset, e.Time = rec.Partition, rec.Offset, rec.Timestamp
+	if e.Payload.Checkout() == "" {
+		e = e.WithCheckout(CheckoutID(rec.Topic, rec.Partition, rec.Offset))
+	}
+	return e, nil
+}
+
+func toRecordHeaders(headers []events.Header) []kgo.RecordHeader {
+	out := make([]kgo.RecordHeader, len(headers))
+	for i, h := range headers {
+		out[i] = kgo.RecordHeader(h)
+	}
+	return out
+}

@@ -1,0 +1,135 @@
+package events
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"unicode/utf8"
+)
+
+// encoding/json is lenient where a wire format must not be: it takes the last of two equal names, matches names whatever
+// their case and mends invalid UTF-8 without a word. So it is asked for validity only, and what it has found valid is walked here.
+
+// checkJSON says what keeps in from being one JSON text in UTF-8.
+func checkJSON(in []byte) error {
+	if len(in) == 0 {
+		return errors.New("no value (a tombstone)")
+	}
+	if !utf8.Valid(in) {
+		at := 0
+		for at < len(in) {
+			r, n := utf8.DecodeRune(in[at:])
+			if r == utf8.RuneError && n == 1 {
+				break
+			}
+			at += n
+		}
+		return fmt.Errorf("invalid UTF-8 at byte %d", at)
+	}
+	if json.Valid(in) {
+		return nil
+	}
+	var raw json.RawMessage
+	err := json.Unmarshal(in, &raw)
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Errorf("not JSON: %w at byte %d", err, syntax.Offset)
+	}
+	return fmt.Errorf("not JSON: %w", err)
+}
+
+// members calls visit for each member of a valid JSON object.
+func members(object []byte, visit func(name string, value []byte) error) error {
+	rest := skipSpace(object[1:])
+	for rest[0] != '}' {
+		name, after := cutValue(rest)
+		value, next := cutValue(skipSpace(skipSpace(after)[1:])) // past the colon
+		if err := visit(text(name), value); err != nil {
+			return err
+		}
+		rest = pastComma(next)
+	}
+	return nil
+}
+
+// elements calls visit for each element of a valid JSON array.
+func elements(array []byte, visit func(i int, value []byte) error) error {
+	rest := skipSpace(array[1:])
+	for i := 0; rest[0] != ']'; i++ {
+		value, next := cutValue(rest)
+		if err := visit(i, value); err != nil {
+			return err
+		}
+		rest = pastComma(next)
+	}
+	return nil
+}
+
+// cutValue splits valid JSON after its first value.
+func cutValue(in []byte) (value, rest []byte) {
+	depth, i := 0, 0
+	for {
+		switch in[i] {
+		case '"':
+			for i++; in[i] != '"'; i++ {
+				if in[i] == '\\' {
+					i++
+				}
+			}
+			i++
+		case '{', '[':
+			depth++
+			i++
+		case '}', ']':
+			depth--
+			i++
+		case ',', ':', ' ', '\t', '\n', '\r':
+			i++
+		default: // number, true, false, null
+			for i < len(in) && !bytes.ContainsRune([]byte(",:]} \t\n\r"), rune(in[i])) {
+				i++
+			}
+		}
+		if depth == 0 {
+			return in[:i], in[i:]
+		}
+	}
+}
+
+func skipSpace(in []byte) []byte { return bytes.TrimLeft(in, " \t\n\r") }
+
+func pastComma(in []byte) []byte {
+	in = skipSpace(in)
+	if in[0] == ',' {
+		return skipSpace(in[1:])
+	}
+	return in
+}
+
+// text unquotes a valid JSON string.
+func text(quoted []byte) string {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return string(quoted[1 : len(quoted)-1])
+	}
+	var s string
+	_ = json.Unmarshal(quoted, &s) // it has been found valid
+	return s
+}
+
+// kind names the type of a valid JSON value.
+func kind(value []byte) string {
+	switch value[0] {
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	case '"':
+		return "a string"
+	case 't', 'f':
+		return "a boolean"
+	case 'n':
+		return "null"
+	default:
+		return "a number"
+	}
+}

@@ -1,0 +1,101 @@
+package services
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// exactlyOnce writes what follows from a batch and the batch's offsets in one transaction (KIP-98, KIP-447).
+type exactlyOnce struct {
+	s    *kgo.GroupTransactSession
+	end  context.CancelFunc
+	open bool // a transaction has begun and has not ended
+}
+
+func openExactlyOnce(svc Service, cfg Config, assigned func(partitions int)) (session, error) {
+	ctx, end := context.WithCancel(context.Background())
+	s, err := kgo.NewGroupTransactSession(options(
+		svc, cfg, assigned,
+		kgo.WithContext(ctx),
+		kgo.TransactionalID(fmt.Sprintf("kassa.%s.%s.%d", svc.Name, cfg.Instance, cfg.Slot)),
+		kgo.TransactionTimeout(transactionTimeout),
+		kgo.FetchMaxWait(longestFetch),
+	)...)
+	if err != nil {
+		end()
+		return nil, err
+	}
+	return &exactlyOnce{s: s, end: end}, nil
+}
+
+func (e *exactlyOnce) client() *kgo.Client { return e.s.Client() }
+
+// start takes the transactional id over at once, as Java's initTransactions does, which aborts what its last owner left open.
+// The client would do so with its first record; until then the group's offsets are held back by that open transaction, for
+// up to its timeout of 10 s.
+func (e *exactlyOnce) start(ctx context.Context) error {
+	if _, _, err := e.s.Client().ProducerID(ctx); err != nil {
+		return fmt.Errorf("taking over the transactional id: %w", err)
+	}
+	return nil
+}
+
+func (e *exactlyOnce) poll(ctx context.Context) kgo.Fetches { return e.s.PollRecords(ctx, maxPoll) }
+
+func (e *exactlyOnce) commit(ctx context.Context, out []*kgo.Record) (bool, error) {
+	if err := e.s.Begin(); err != nil {
+		return false, fmt.Errorf("beginning a transaction: %w", err)
+	}
+	e.open = true
+	var failed firstError
+	for _, rec := range out {
+		// Not ctx: a record is not given up alone, the transaction is.
+		e.s.Produce(context.Background(), rec, failed.promise)
+	}
+	if err := e.s.Client().Flush(ctx); err != nil {
+		return false, fmt.Errorf("writing: %w", err)
+	}
+	// The client would commit what did get written, so it is told.
+	committed, err := e.s.End(ctx, kgo.TransactionEndTry(failed.err() == nil))
+	if err = errors.Join(failed.err(), err); err != nil {
+		return false, fmt.Errorf("ending a transaction: %w", err)
+	}
+	e.open = false
+	return committed, nil
+}
+
+func (e *exactlyOnce) close() {
+	if e.open {
+		ctx, cancel := context.WithTimeout(context.Background(), abortGrace)
+		_, _ = e.s.End(ctx, kgo.TryAbort) // else the broker does it, by the transaction timeout or the next client's epoch
+		cancel()
+	}
+	leave(e.s.Client(), e.end)
+}
+
+// firstError keeps the first error of many promises.
+type firstError struct {
+	mu    sync.Mutex
+	first error
+}
+
+func (f *firstError) promise(_ *kgo.Record, err error) {
+	if err == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.first == nil {
+		f.first = err
+	}
+}
+
+func (f *firstError) err() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.first
+}
