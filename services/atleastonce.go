@@ -21,8 +21,8 @@ func openAtLeastOnce(svc Service, cfg Config, assigned func(partitions int)) (se
 	ctx, end := context.WithCancel(context.Background())
 	own := []kgo.Opt{kgo.WithContext(ctx), kgo.FetchMaxWait(longestFetch)}
 	if svc.Output == "" {
-		// Nothing in the shop waits for such a service, so the broker may gather: 10 fetches a second and not one a record.
-		own = append(own, kgo.FetchMinBytes(64<<10), kgo.FetchMaxWait(100*time.Millisecond))
+		// Nothing in the shop waits for such a service, so each broker may gather: 5 fetches a second and not one a record.
+		own = append(own, kgo.FetchMinBytes(64<<10), kgo.FetchMaxWait(200*time.Millisecond))
 	}
 	cl, err := kgo.NewClient(options(svc, cfg, assigned, own...)...)
 	if err != nil {

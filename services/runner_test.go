@@ -39,6 +39,7 @@ func TestCommitThatFailsIsDoneAgain(t *testing.T) {
 		"no coordinator":  {fault: kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, TopLevel: true, Err: kerr.NotCoordinator, Count: 3}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newShop(t).topics()
 			faults := s.c.Fault(c.fault)
 			r, stop := s.run(order.Service())

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -97,6 +98,12 @@ const (
 func runScreen(parent context.Context, cluster local.Config, cfg tui.Config) error {
 	ctx, cancel := context.WithCancel(parent)
 	defer cancel()
+
+	// Default 100. What lives here is small (some 20 MB), so a larger heap is cheap and collecting it less often saves a point of
+	// a core at 200 orders a second. A value that the user has set stands.
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
 
 	keeper, err := startKeeper(os.Stdout, cfg.LogFile)
 	if err != nil {

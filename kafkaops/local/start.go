@@ -200,22 +200,22 @@ func (s *starter) try(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !done {
-		s.progress("formatting", 0, 0)
-		if err := format(ctx, s.guard, s.jvm, s.run, s.conf); err != nil {
-			return err
-		}
-	}
-	s.progress("starting brokers", 0, nodeCount)
 	for _, n := range s.nodes {
 		conf := s.conf(n.id, nodeDir(nodesName, n.id))
 		if err := os.WriteFile(s.run.file(n.confFile()), []byte(conf), 0o600); err != nil {
 			return err
 		}
-		if _, err := s.launch(ctx, n); err != nil {
-			return err
-		}
 	}
+	if done {
+		err = s.launchAll(ctx, (*node).confFile)
+	} else {
+		s.progress("formatting", 0, 0)
+		err = s.formatAndLaunch(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	s.progress("starting brokers", 0, nodeCount)
 	var up int
 	wait, ctx := errgroup.WithContext(ctx)
 	for i, n := range s.nodes {

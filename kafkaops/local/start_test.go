@@ -67,7 +67,12 @@ func TestABrokenClassArchiveIsDroppedOnceAndTheStartRepeated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	var lines []string // the formatter's; brokers are started beside it
+	for line := range strings.Lines(string(b)) {
+		if strings.Contains(line, storageTool) {
+			lines = append(lines, line)
+		}
+	}
 	if len(lines) != 2 || !strings.Contains(lines[0], archive) || strings.Contains(lines[1], archive) {
 		t.Errorf("calls:\n%s\nwant one with the archive and one without", b)
 	}
