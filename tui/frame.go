@@ -9,7 +9,7 @@ import (
 
 // box draws lines into a frame of exactly w by h cells. The title is on the left of the top border, status on its right. What is
 // too much is cut, what is missing is blank.
-func box(border lipgloss.Style, title, status string, lines []string, w, h int) []string {
+func box(border ink, title, status string, lines []string, w, h int) []string {
 	if w < 2 || h < 2 {
 		return blank(w, h)
 	}
@@ -27,7 +27,7 @@ func box(border lipgloss.Style, title, status string, lines []string, w, h int) 
 	return append(out, border.Render("╰"+strings.Repeat("─", inner)+"╯"))
 }
 
-func topBorder(border lipgloss.Style, title, status string, inner int) string {
+func topBorder(border ink, title, status string, inner int) string {
 	room := inner - 2
 	if ansi.StringWidth(title) > room {
 		title = ansi.Truncate(title, max(room, 0), "…")

@@ -191,7 +191,7 @@ func (t *tailPane) line(r *row, s Styles, w int, selected bool) string {
 	if selected {
 		return s.Select.Render(fit(stamp+part+" "+id+" "+r.text, w))
 	}
-	return s.Dim.Render(stamp+part) + " " + s.Accent.Bold(false).Render(id) + " " + fit(r.text, w-len(stamp)-len(part)-ansi.StringWidth(id)-2)
+	return s.Dim.Render(stamp+part) + " " + s.ID.Render(id) + " " + fit(r.text, w-len(stamp)-len(part)-ansi.StringWidth(id)-2)
 }
 
 // summary is a record in a few words: the amount, the order, the mail; else the beginning of its text.

@@ -25,7 +25,7 @@ func BenchmarkScreenUp(b *testing.B) {
 	for b.Loop() {
 		begun := time.Now()
 		s := newTerminal(b, 120, 40, binary)
-		s.see("looking for a cluster")
+		s.see("1 checkout", "7 timeline")
 		total += time.Since(begun)
 		b.StopTimer()
 		s.press("q")

@@ -28,6 +28,9 @@ import (
 // topicsWithin bounds the making of the topics on a cluster that has just come up.
 const topicsWithin = 30 * time.Second
 
+// tailEvery is how often new records reach the screen. Each batch costs three fetches and the drawing of three panes.
+const tailEvery = 100 * time.Millisecond
+
 // shop is the four services, the load and the two observers, in this process.
 type shop struct {
 	payment   *payment.Service
@@ -55,7 +58,7 @@ func openShop(ctx context.Context, cluster kafkaops.Cluster, log *slog.Logger) (
 		cancel()
 		return nil, err
 	}
-	if s.tailer, err = tail.Start(tail.Config{Client: client, Topics: events.Topics()}); err != nil {
+	if s.tailer, err = tail.Start(tail.Config{Client: client, Topics: events.Topics(), Every: tailEvery}); err != nil {
 		s.close(0)
 		return nil, err
 	}

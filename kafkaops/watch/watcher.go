@@ -25,8 +25,8 @@ type Config struct {
 	Topics []string // in the order in which State lists them; empty means all that there are
 	Groups []string // nil means all that there are
 
-	Every       time.Duration // each broker's metadata; 0 means 100 ms
-	QuorumEvery time.Duration // 0 means 200 ms
+	Every       time.Duration // each broker's metadata; 0 means 150 ms
+	QuorumEvery time.Duration // 0 means 300 ms
 	DetailEvery time.Duration // fenced brokers and ELR; 0 means 500 ms
 	GroupsEvery time.Duration // groups and their lag; 0 means 1 s
 	ConfigEvery time.Duration // min.insync.replicas; 0 means 10 s
@@ -48,8 +48,8 @@ func (c Config) withDefaults() Config {
 		field *time.Duration
 		value time.Duration
 	}{
-		{&c.Every, 100 * time.Millisecond},
-		{&c.QuorumEvery, 200 * time.Millisecond},
+		{&c.Every, 150 * time.Millisecond},
+		{&c.QuorumEvery, 300 * time.Millisecond},
 		{&c.DetailEvery, 500 * time.Millisecond},
 		{&c.GroupsEvery, time.Second},
 		{&c.ConfigEvery, 10 * time.Second},
