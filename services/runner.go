@@ -29,7 +29,7 @@ const (
 	defaultGather = 10 * time.Millisecond
 	// Batches begin at least this far apart. A transaction costs some ten requests, and a quiet machine would make 28 a second
 	// in each of two services: at 200 events/s the shop then took 17 % of a core. An event that comes alone does not wait.
-	writingCycle = 80 * time.Millisecond
+	writingCycle = 100 * time.Millisecond
 	readingCycle = 200 * time.Millisecond
 )
 

@@ -98,8 +98,11 @@ func (w *Watcher) askView(ctx context.Context, id int32, a *asking) {
 			w.learn(ctx, func(m *model) bool { m.detailed(id, d); return false })
 		}
 		every := w.cfg.Every
-		if a.paused.Load() {
+		switch {
+		case a.paused.Load():
 			every = closedEvery
+		case w.calm.Load():
+			every *= 2
 		}
 		if !sleep(ctx, start, every, a.view) {
 			return

@@ -25,7 +25,7 @@ type Config struct {
 	Topics []string // in the order in which State lists them; empty means all that there are
 	Groups []string // nil means all that there are
 
-	Every       time.Duration // each broker's metadata; 0 means 150 ms
+	Every       time.Duration // each broker's metadata, half as often while all is calm; 0 means 100 ms
 	QuorumEvery time.Duration // 0 means 300 ms
 	DetailEvery time.Duration // fenced brokers and ELR; 0 means 500 ms
 	GroupsEvery time.Duration // groups and their lag; 0 means 1 s
@@ -48,7 +48,7 @@ func (c Config) withDefaults() Config {
 		field *time.Duration
 		value time.Duration
 	}{
-		{&c.Every, 150 * time.Millisecond},
+		{&c.Every, 100 * time.Millisecond},
 		{&c.QuorumEvery, 300 * time.Millisecond},
 		{&c.DetailEvery, 500 * time.Millisecond},
 		{&c.GroupsEvery, time.Second},
@@ -72,6 +72,7 @@ const (
 	lookEvery    = 50 * time.Millisecond  // at the provider's list of processes
 	publishEvery = 500 * time.Millisecond // when nothing changes: ages move
 	closedEvery  = time.Second            // a broker that cannot answer: its process is stopped
+	calmAfter    = 15 * time.Second
 )
 
 // Watcher keeps the picture of one cluster until it is closed.
@@ -86,6 +87,10 @@ type Watcher struct {
 	done   sync.WaitGroup
 
 	asking map[int32]*asking // by node id; owned by run
+
+	// calm says that every broker is up and nothing has moved for calmAfter. Most of what the watcher costs is spent then.
+	calm    atomic.Bool
+	stirred time.Time // owned by run
 }
 
 // Start begins to watch. It returns at once, whatever the cluster does; State is never nil.
@@ -155,10 +160,16 @@ func (w *Watcher) run(ctx context.Context, m *model) {
 		switch changed := differs(before, s); {
 		case changed:
 			w.publish(s)
-			urgent = urgent || moved(before, s)
+			if moved(before, s) {
+				urgent, w.stirred = true, s.At
+			}
 		case s.At.Sub(before.At) >= publishEvery:
 			w.publish(s)
 		}
+		if s.Count(Up) < len(s.Nodes) {
+			w.stirred = s.At
+		}
+		w.calm.Store(s.At.Sub(w.stirred) > calmAfter)
 		if urgent {
 			w.wakeAll()
 		}
