@@ -55,25 +55,6 @@ func blank(w, h int) []string {
 	return out
 }
 
-// beside joins blocks of equal height from left to right.
-func beside(blocks ...[]string) []string {
-	if len(blocks) == 0 {
-		return nil
-	}
-	out := make([]string, len(blocks[0]))
-	var b strings.Builder
-	for i := range out {
-		b.Reset()
-		for _, block := range blocks {
-			if i < len(block) {
-				b.WriteString(block[i])
-			}
-		}
-		out[i] = b.String()
-	}
-	return out
-}
-
 // onTop draws the block over the middle of the screen.
 func onTop(screen []string, block []string, w, h int) string {
 	bw := 0

@@ -67,14 +67,6 @@ func fit(s string, w int) string {
 	return s
 }
 
-// right is fit with the text at the right edge.
-func right(s string, w int) string {
-	if n := ansi.StringWidth(s); n < w {
-		return strings.Repeat(" ", w-n) + s
-	}
-	return fit(s, w)
-}
-
 // sides puts left and rest at the two edges of w cells; what is on the left is cut first.
 func sides(left, rest string, w int) string {
 	n := ansi.StringWidth(rest)

@@ -20,7 +20,7 @@ const MaxRate = 2000
 const catchUp = time.Second
 
 // tick is the shortest time between two rounds: at high rates several checkouts share one.
-const tick = 20 * time.Millisecond
+const tick = 10 * time.Millisecond
 
 // Submit takes a checkout and says once, later or at once, what became of it. It must not wait.
 type Submit func(userID string, cart []events.Item, done func(error))
