@@ -154,6 +154,9 @@ func (m *Model) pending() string {
 	if f.Refused > 0 {
 		text += "  " + s.Bad.Render(count(f.Refused)+" refused")
 	}
+	if f.Shed > 0 {
+		text += "  " + s.Warn.Render(count(f.Shed)+" not sent")
+	}
 	return text
 }
 
@@ -170,6 +173,8 @@ func (m *Model) serviceLine(svc services.Stats, w int) string {
 	s := m.styles
 	text := " " + fit(svc.Name, 10) + m.pace(svc.Name)
 	switch {
+	case svc.DeadLetters > 0 && svc.Status == services.Running:
+		text += " " + s.Bad.Render(count(svc.DeadLetters)+" dead-lettered")
 	case svc.Status == services.Running && svc.Lag > 0:
 		text += s.Dim.Render(" lag " + count(svc.Lag))
 	case svc.Status != services.Running:

@@ -529,3 +529,18 @@ func BenchmarkFrame(b *testing.B) {
 		_ = s.View()
 	}
 }
+
+// That the brokers come up when the program starts is no event; that one goes down later, by itself, is.
+func TestTimelineBeginsWhenAllIsKnown(t *testing.T) {
+	s := newStage(t, 120, 40).open()
+	starting := s.cluster()
+	starting.Quorum.Known = false
+	for i := range starting.Nodes {
+		starting.Nodes[i].Health = watch.Starting
+	}
+	s.send(stateMsg{starting})
+	s.send(stateMsg{s.cluster()})
+	s.has("nothing has been done to the cluster yet")
+	s.send(stateMsg{s.broken()})
+	s.has("seen: broker 2 down")
+}

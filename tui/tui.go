@@ -50,6 +50,7 @@ type Model struct {
 	err      error
 
 	state    *watch.State
+	settled  bool // every broker was known once: what changes from then on is news
 	tails    map[paneID]*tailPane
 	figures  Figures
 	series   map[string]*series // by service: how it went lately
@@ -210,7 +211,11 @@ func (m *Model) ready(msg readyMsg) tea.Cmd {
 
 // observe takes a new picture of the cluster and tells the timeline what has changed.
 func (m *Model) observe(s *watch.State) {
-	if m.state != nil {
+	// That brokers come to be known when the program starts is no news.
+	known := func(s *watch.State) bool {
+		return s.Count(watch.Unknown)+s.Count(watch.Starting) == 0 && len(s.Partitions) > 0
+	}
+	if m.settled = m.settled || m.state != nil && known(m.state); m.settled {
 		m.timeline.observe(watch.Diff(m.state, s), s.At)
 	}
 	m.state = s
