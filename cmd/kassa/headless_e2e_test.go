@@ -117,9 +117,7 @@ func TestE2ECluster(t *testing.T) {
 			if strings.Count(bootstrap, ",") != 2 || strings.Contains(bootstrap, "9095") {
 				t.Fatalf("bootstrap servers %q", bootstrap)
 			}
-			if !strings.Contains(p.errs.String(), "in use") {
-				t.Errorf("it does not say why the ports are others: %s", p.errs)
-			}
+			until(t, "it says why the ports are others", func() bool { return strings.Contains(p.errs.String(), "in use") })
 			for _, addr := range strings.Split(bootstrap, ",") {
 				c, err := net.Dial("tcp", addr)
 				if err != nil {
