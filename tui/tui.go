@@ -213,9 +213,9 @@ func (m *Model) ready(msg readyMsg) tea.Cmd {
 func (m *Model) observe(s *watch.State) {
 	// That brokers come to be known when the program starts is no news.
 	known := func(s *watch.State) bool {
-		return s.Count(watch.Unknown)+s.Count(watch.Starting) == 0 && len(s.Partitions) > 0
+		return s.Quorum.Known && s.Count(watch.Unknown)+s.Count(watch.Starting) == 0 && len(s.Partitions) > 0
 	}
-	if m.settled = m.settled || m.state != nil && known(m.state); m.settled {
+	if m.settled = m.settled || m.state != nil && (known(m.state) || len(m.timeline.acts) > 0); m.settled {
 		m.timeline.observe(watch.Diff(m.state, s), s.At)
 	}
 	m.state = s
