@@ -46,10 +46,10 @@ func (m *Model) partitionLine(p watch.Partition, w int, c columns, first, select
 	switch {
 	case p.Leader < 0:
 		leader, leaderStyle = "none", s.Bad
+	case m.nodeGone(p.Leader): // before all else: what the metadata still says of a dead broker
+		leader, leaderStyle = fmt.Sprintf("%d?", p.Leader), s.Bad
 	case moved && p.From >= 0:
 		leader, leaderStyle = fmt.Sprintf("%d→%d", p.From, p.Leader), s.Accent
-	case m.nodeGone(p.Leader):
-		leader, leaderStyle = fmt.Sprintf("%d?", p.Leader), s.Bad // what the metadata still says of a dead broker
 	}
 	pref := fmt.Sprint(p.Preferred())
 	prefStyle := s.Dim

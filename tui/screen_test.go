@@ -333,13 +333,17 @@ func TestNoQuorum(t *testing.T) {
 		st.Nodes[i].Health, st.Nodes[i].Process = watch.Down, kafkaops.ProcessExited
 	}
 	st.Quorum.Known = false
+	st.Partitions[1].From, st.Partitions[1].Moved = 3, s.clock // it moved to broker 2 just before that died too
 	s.clock = s.clock.Add(5 * time.Second)
 	s.send(stateMsg{st})
 	s.has("NO QUORUM")
 	s.has("metadata is frozen")
 	s.has("controller?")
 	s.has("1?")
+	s.has("2?")
+	s.hasNot("3→2")
 	s.has("5.0 s old")
+	s.has("frozen for 5.0 s")
 }
 
 // c checks out from everywhere and tells how it went.

@@ -515,6 +515,10 @@ func (m *Model) pane(p paneID, r rect) []string {
 	case panePartitions:
 		title += s.Strong.Render("partitions")
 		status = m.stateAge()
+		if m.state != nil && !m.state.Quorum.Known && !m.state.Quorum.Seen.IsZero() {
+			// A broker that still answers repeats what it knew: without a quorum nobody can change it.
+			status = s.Bad.Render("frozen for " + age(m.now().Sub(m.state.Quorum.Seen)))
+		}
 		lines = m.renderPartitions(w, h, focused)
 	case paneTimeline:
 		title += s.Strong.Render("timeline")
