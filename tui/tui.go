@@ -42,6 +42,9 @@ type Model struct {
 	zoomed        bool
 	mouse         bool
 	cache         map[paneID][]string // drawn panes; a missing one is drawn anew
+	frame         string              // the last whole frame
+	held          bool                // the last message changed nothing that cannot wait for the next: View gives frame again
+	batchAt       time.Time           // when records last came
 
 	boot     kafkaops.Progress
 	progress chan kafkaops.Progress
@@ -120,6 +123,7 @@ func (m *Model) Init() tea.Cmd {
 
 // Update takes one message. It does no I/O and never waits.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	m.held = false
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		m.width, m.height = msg.Width, msg.Height
@@ -158,6 +162,8 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, m.waitBatch()
 	case tickMsg:
 		m.tick()
+		// While records flow their next batch is a moment away, and shows what the tick changed: a frame less to draw.
+		m.held = m.now().Sub(m.batchAt) < tickEvery
 		return m, tick()
 	case checkoutMsg:
 		if msg.number == m.lastOrder.number {
@@ -215,16 +221,22 @@ func (m *Model) observe(s *watch.State) {
 	known := func(s *watch.State) bool {
 		return s.Quorum.Known && s.Count(watch.Unknown)+s.Count(watch.Starting) == 0 && len(s.Partitions) > 0
 	}
+	changes := watch.Diff(m.state, s)
 	if m.settled = m.settled || m.state != nil && (known(m.state) || len(m.timeline.acts) > 0); m.settled {
-		m.timeline.observe(watch.Diff(m.state, s), s.At)
+		m.timeline.observe(changes, s.At)
 	}
+	first := m.state == nil
 	m.state = s
+	if m.held = len(changes) == 0 && !first; m.held {
+		return // ages and log ends are the tick's
+	}
 	m.nodeAt = max(0, min(m.nodeAt, len(s.Nodes)-1))
 	m.partAt = max(0, min(m.partAt, len(s.Partitions)-1))
 	m.dirty(paneBrokers, panePartitions, paneTimeline)
 }
 
 func (m *Model) addBatch(msg batchMsg) {
+	m.batchAt = m.now()
 	for p, t := range m.tails {
 		had := t.ring.next
 		records := msg.Records[:0:0]
@@ -438,6 +450,10 @@ func (m *Model) View() tea.View {
 		v.Content = fit(fmt.Sprintf("kassa needs %d×%d; this is %d×%d", MinWidth, MinHeight, m.width, m.height), m.width)
 		return v
 	}
+	if m.held && m.frame != "" {
+		v.Content = m.frame
+		return v
+	}
 	lines := make([]string, 0, m.height)
 	lines = append(lines, m.header(m.width))
 	lines = append(lines, m.body()...)
@@ -450,6 +466,7 @@ func (m *Model) View() tea.View {
 	default:
 		v.Content = strings.Join(lines, "\n")
 	}
+	m.frame = v.Content
 	return v
 }
 

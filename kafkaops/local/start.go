@@ -206,14 +206,16 @@ func (s *starter) try(ctx context.Context) error {
 			return err
 		}
 	}
-	if done {
-		err = s.launchAll(ctx, (*node).confFile)
-	} else {
+	if !done {
 		s.progress("formatting", 0, 0)
-		err = s.formatAndLaunch(ctx)
+		if err := format(ctx, s.guard, s.jvm, s.run, s.cfg.CacheDir, s.conf); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
+	for _, n := range s.nodes {
+		if _, err := s.launch(ctx, n, n.confFile()); err != nil {
+			return err
+		}
 	}
 	s.progress("starting brokers", 0, nodeCount)
 	var up int

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -168,17 +170,52 @@ func TestAHalfFormattedDataDirectoryIsNotUsed(t *testing.T) {
 	}
 }
 
-func TestANodesDirectoryIsGivenToItsNode(t *testing.T) {
-	path := write(t, "#\nnode.id=1\ndirectory.id=x\nversion=1\ncluster.id=node.id=1\n", 0o600, t.TempDir(), metaName)
-	if err := giveTo(3, path); err != nil {
-		t.Fatal(err)
+func TestATemplateIsWrittenUnderNewIDs(t *testing.T) {
+	made := template{checkpoint: []byte("checkpoint"), meta: []byte("#\nnode.id=1\ndirectory.id=x\nversion=1\ncluster.id=node.id=1\n")}
+	dirs := map[string]bool{}
+	for id := int32(1); id <= nodeCount; id++ {
+		dir := filepath.Join(t.TempDir(), "node")
+		if err := made.write(dir, id, "C"); err != nil {
+			t.Fatal(err)
+		}
+		got, err := readTemplate(dir)
+		if err != nil || string(got.checkpoint) != "checkpoint" {
+			t.Fatalf("%q, %v", got.checkpoint, err)
+		}
+		meta := properties(string(got.meta))
+		if meta["node.id"] != strconv.Itoa(int(id)) || meta["cluster.id"] != "C" || meta["version"] != "1" || len(meta["directory.id"]) != 22 {
+			t.Errorf("node %d: %v", id, meta)
+		}
+		dirs[meta["directory.id"]] = true
 	}
-	b, err := os.ReadFile(path)
-	if want := "#\nnode.id=3\ndirectory.id=x\nversion=1\ncluster.id=node.id=1\n"; err != nil || string(b) != want {
-		t.Errorf("got %q, %v", b, err)
+	if len(dirs) != nodeCount {
+		t.Errorf("directory ids: %v", dirs)
 	}
-	if err := giveTo(2, path); err == nil {
-		t.Error("it rewrote a file that is not node 1's")
+}
+
+func TestATemplateIsFoundAgainUnlessDamaged(t *testing.T) {
+	cache, jars := t.TempDir(), jarSet{names: []string{"kafka_2.13-4.3.1.jar"}}
+	made := template{checkpoint: []byte("checkpoint"), meta: []byte("node.id=1\ndirectory.id=x\ncluster.id=y\n")}
+	if _, err := findTemplate(jars, cache); err == nil {
+		t.Fatal("found one in an empty cache")
+	}
+	for range 2 { // keeping it twice does no harm
+		if err := made.keep(jars, cache); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := findTemplate(jars, cache); err != nil || !reflect.DeepEqual(got, made) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if _, err := findTemplate(jarSet{names: []string{"kafka_2.13-4.4.0.jar"}}, cache); err == nil {
+		t.Error("found one of other jars")
+	}
+	write(t, "checkpoin", 0o600, made.dir(jars, cache), checkpointName)
+	if _, err := findTemplate(jars, cache); err == nil {
+		t.Error("found a damaged one")
+	}
+	if left, _ := os.ReadDir(cache); len(left) != 1 {
+		t.Errorf("left over: %v", left)
 	}
 }
 

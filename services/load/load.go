@@ -19,8 +19,9 @@ const MaxRate = 2000
 // catchUp is how far behind its schedule the load may fall and still make up for it; what is older was not offered and is counted as shed.
 const catchUp = time.Second
 
-// tick is the shortest time between two rounds: at high rates several checkouts share one.
-const tick = 10 * time.Millisecond
+// tick is the shortest time between two rounds: at high rates several checkouts share one. At 200/s waking up 50 times a second instead of
+// 100 took 2 of 16 % of a core off the whole program.
+const tick = 20 * time.Millisecond
 
 // Submit takes a checkout and says once, later or at once, what became of it. It must not wait.
 type Submit func(userID string, cart []events.Item, done func(error))
