@@ -26,8 +26,8 @@ func ClientOptions(bootstrap []string) []kgo.Opt {
 		kgo.MetadataMaxAge(10 * time.Second),
 
 		// Default 10 s. A refused connection fails at once either way; this bounds the dial of an address that drops packets
-		// (a paused container's host, a full accept queue of a stopped process).
-		kgo.DialTimeout(500 * time.Millisecond),
+		// (a paused container's host, a full accept queue of a stopped process). A broker that hangs is noticed, see lookout.
+		kgo.Dialer(newLookout(500 * time.Millisecond).dial),
 		// Defaults 10 s and 10 s, and they add up. A broker stopped by SIGSTOP keeps its connections, so this sum is what its
 		// clients lose: the write gap after a paused follower was 4.0-6.1 s at 2 s + 2 s, 1.5 s at 1 s + 0.5 s,
 		// and 1.7 s at 0.5 s + 0.3 s. Shorter is not better: slow answers of healthy brokers then count as failures.

@@ -92,22 +92,49 @@ const (
 	Resume  Verb = "resume"  // SIGCONT
 	Start   Verb = "start"   // a new process on the old data
 	Restart Verb = "restart" // Stop, then Start
+
+	// These act on the whole cluster, and are done by whoever watches it (drill.Recorder), not by a provider.
+	Elect   Verb = "elect"   // the preferred leaders lead again (ElectLeaders)
+	Rolling Verb = "rolling" // Restart of one broker after the other
 )
 
-// Fault is an act against one node. It is a plain value: a key on the screen, a line of a scenario and a test mean
-// the same thing by it, and two of them can be compared with ==.
+// Fault is an act against one node, or against all (Elect, Rolling; Node is 0 then). It is a plain value: a key on the screen, a line
+// of a scenario and a test mean the same thing by it, and two of them can be compared with ==.
 type Fault struct {
 	Verb Verb
 	Node int32
+	// Role is why it is this node: "controller", "leader of order-successful/0"; empty if it was chosen by its number.
+	Role Role
 }
 
-// String reads like the act: "kill -9 broker 2".
+// String reads like the act: "kill -9 broker 2", "kill -9 broker 2, controller".
 func (f Fault) String() string {
+	switch f.Verb {
+	case Elect:
+		return "elect preferred leaders"
+	case Rolling:
+		return "rolling restart"
+	}
 	verb := string(f.Verb)
 	if f.Verb == Kill {
 		verb = "kill -9"
 	}
-	return fmt.Sprintf("%s broker %d", verb, f.Node)
+	s := fmt.Sprintf("%s broker %d", verb, f.Node)
+	if f.Role != "" {
+		s += ", " + string(f.Role)
+	}
+	return s
+}
+
+// Role is a part that one node plays at a time. Which node, watch.State.Resolve knows.
+type Role string
+
+// Controller is the leader of the KRaft quorum.
+const Controller Role = "controller"
+
+// LeaderOf is the role of leading a partition.
+func LeaderOf(topic string, partition int32) Role {
+	return Role(fmt.Sprintf("leader of %s/%d", topic, partition))
 }
 
 // RefusedError says that a fault was not done, and that nothing has changed.
@@ -117,6 +144,9 @@ type RefusedError struct {
 }
 
 func (e *RefusedError) Error() string {
+	if e.Fault.Node == 0 {
+		return fmt.Sprintf("cannot %s: %s", e.Fault, e.Reason)
+	}
 	return fmt.Sprintf("cannot %s broker %d: %s", e.Fault.Verb, e.Fault.Node, e.Reason)
 }
 

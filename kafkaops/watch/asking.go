@@ -101,6 +101,8 @@ func (w *Watcher) askView(ctx context.Context, id int32, a *asking) {
 		switch {
 		case a.paused.Load():
 			every = closedEvery
+		case w.hurrying():
+			every = hurryEvery
 		case w.calm.Load():
 			every *= 2
 		}

@@ -39,8 +39,11 @@ func (w *Watcher) askQuorum(ctx context.Context, id int32, a *asking) {
 			w.learn(ctx, func(m *model) bool { return m.voted(id, b) })
 		}
 		every := w.cfg.QuorumEvery
-		if a.paused.Load() {
+		switch {
+		case a.paused.Load():
 			every = closedEvery
+		case w.hurrying():
+			every = hurryEvery
 		}
 		if !sleep(ctx, start, every, a.quorums) {
 			return

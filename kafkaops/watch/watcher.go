@@ -72,6 +72,7 @@ const (
 	lookEvery    = 50 * time.Millisecond  // at the provider's list of processes
 	publishEvery = 500 * time.Millisecond // when nothing changes: ages move
 	closedEvery  = time.Second            // a broker that cannot answer: its process is stopped
+	hurryEvery   = 40 * time.Millisecond
 	calmAfter    = 15 * time.Second
 )
 
@@ -87,6 +88,9 @@ type Watcher struct {
 	done   sync.WaitGroup
 
 	asking map[int32]*asking // by node id; owned by run
+
+	onChange atomic.Pointer[func(before, after *State)]
+	hurry    atomic.Int64 // until when each broker is asked as often as it can be, in Unix nanoseconds
 
 	// calm says that every broker is up and nothing has moved for calmAfter. Most of what the watcher costs is spent then.
 	calm    atomic.Bool
@@ -114,6 +118,21 @@ func (w *Watcher) States() <-chan *State { return w.out }
 
 // State is the latest state.
 func (w *Watcher) State() *State { return w.latest.Load() }
+
+// OnChange has f called with every two states between which something has changed. It must not wait, and no call is under way
+// any more when Close returns. There is one such f.
+func (w *Watcher) OnChange(f func(before, after *State)) { w.onChange.Store(&f) }
+
+// Hurry has the brokers asked every hurryEvery for a while: what follows a fault is worth more requests than a screen is.
+func (w *Watcher) Hurry(d time.Duration) {
+	w.hurry.Store(time.Now().Add(d).UnixNano())
+	select {
+	case w.tell <- func(*model) bool { return true }: // wakes those that sleep
+	default: // they are awake
+	}
+}
+
+func (w *Watcher) hurrying() bool { return time.Now().UnixNano() < w.hurry.Load() }
 
 // Close ends the watching and waits for it. It may be called again.
 func (w *Watcher) Close() {
@@ -159,6 +178,9 @@ func (w *Watcher) run(ctx context.Context, m *model) {
 		s := m.merge(time.Now())
 		switch changed := differs(before, s); {
 		case changed:
+			if f := w.onChange.Load(); f != nil {
+				(*f)(before, s) // first: who sees the new state may act on it
+			}
 			w.publish(s)
 			if moved(before, s) {
 				urgent, w.stirred = true, s.At
