@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"kassa/kafkaops"
+	"kassa/kafkaops/drill"
 	"kassa/kafkaops/tail"
 	"kassa/kafkaops/watch"
 	"kassa/services"
@@ -17,9 +18,14 @@ type Backend struct {
 	Delivery string // "exactly-once"
 	Note     string // something the person should read once, such as other ports than usual; may be empty
 	Do       func(ctx context.Context, f kafkaops.Fault) error
-	States   <-chan *watch.State
-	Batches  <-chan tail.Batch
-	Shop     Shop
+	// Arm says that a fault may be done soon, so that what measures it can begin. It costs nothing to call. Nil if nothing measures.
+	Arm func()
+	// Timelines are the faults so far and what followed, oldest first; it is cheap and asked for several times a second.
+	Timelines func() []drill.Timeline
+
+	States  <-chan *watch.State
+	Batches <-chan tail.Batch
+	Shop    Shop
 }
 
 // Shop is what the screen asks of the services.

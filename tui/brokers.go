@@ -23,7 +23,10 @@ const (
 )
 
 // faultTimeout bounds an act: a controlled stop may wait for a quorum that is gone.
-const faultTimeout = 40 * time.Second
+const (
+	faultTimeout   = 40 * time.Second
+	rollingTimeout = 5 * time.Minute
+)
 
 // node is the selected broker.
 func (m *Model) node() (watch.Node, bool) {
@@ -33,13 +36,27 @@ func (m *Model) node() (watch.Node, bool) {
 	return m.state.Nodes[max(0, min(m.nodeAt, len(m.state.Nodes)-1))], true
 }
 
-// can makes a condition on the selected broker.
+// partition is the selected partition.
+func (m *Model) partition() (watch.Partition, bool) {
+	if m.state == nil || len(m.state.Partitions) == 0 {
+		return watch.Partition{}, false
+	}
+	return m.state.Partitions[max(0, min(m.partAt, len(m.state.Partitions)-1))], true
+}
+
+// can makes a condition on the broker that an act would hit.
 func can(fn func(watch.Node) bool) func(*Model) bool {
 	return func(m *Model) bool {
-		n, ok := m.node()
-		return ok && m.backend != nil && fn(n)
+		if m.backend == nil || m.state == nil {
+			return false
+		}
+		f, ok := m.target()
+		n, known := m.state.Node(f.Node)
+		return ok && known && fn(n)
 	}
 }
+
+func hasQuorum(m *Model) bool { return m.backend != nil && m.state != nil && m.state.Quorum.Known }
 
 func alive(n watch.Node) bool {
 	return n.Process == kafkaops.ProcessRunning || n.Process == kafkaops.ProcessStarting
@@ -53,45 +70,85 @@ func canStart(n watch.Node) bool { return n.Process == kafkaops.ProcessExited }
 // ask opens the question that states the price of an act on the selected broker.
 func ask(v kafkaops.Verb) func(*Model) tea.Cmd {
 	return func(m *Model) tea.Cmd {
-		if n, ok := m.node(); ok {
-			m.question = &kafkaops.Fault{Verb: v, Node: n.ID}
+		f, ok := m.target()
+		if !ok {
+			return nil
 		}
-		return nil
+		f.Verb = v
+		if n, _ := m.state.Node(f.Node); v == kafkaops.Pause && n.Process == kafkaops.ProcessPaused {
+			f.Verb = kafkaops.Resume
+		}
+		return m.askAbout(f)
 	}
 }
 
-func (m *Model) askPause() tea.Cmd {
-	n, ok := m.node()
-	if ok && n.Process == kafkaops.ProcessPaused {
-		return ask(kafkaops.Resume)(m)
+// askAll is ask for what is done to the whole cluster.
+func askAll(v kafkaops.Verb) func(*Model) tea.Cmd {
+	return func(m *Model) tea.Cmd { return m.askAbout(kafkaops.Fault{Verb: v}) }
+}
+
+// target is whom an act would hit: in the broker pane the selected one, or whoever leads the quorum; in the partition pane the selected partition's
+// leader. Its Verb is empty.
+func (m *Model) target() (kafkaops.Fault, bool) {
+	if m.focus == panePartitions {
+		p, ok := m.partition()
+		if !ok || p.Leader < 0 {
+			return kafkaops.Fault{}, false
+		}
+		return kafkaops.Fault{Node: p.Leader, Role: kafkaops.LeaderOf(p.Topic, p.ID)}, true
 	}
-	return ask(kafkaops.Pause)(m)
+	n, ok := m.node()
+	f := kafkaops.Fault{Node: n.ID}
+	if ok && m.byRole && n.ID == m.state.Quorum.Leader {
+		f.Role = kafkaops.Controller
+	}
+	return f, ok
+}
+
+// pointToController selects the broker that leads the quorum, for that: an act repeated hits whoever leads it then.
+func (m *Model) pointToController() tea.Cmd {
+	for i, n := range m.state.Nodes {
+		if n.ID == m.state.Quorum.Leader {
+			m.nodeAt, m.byRole = i, true
+			m.say(false, fmt.Sprintf("broker %d leads the quorum: what you do now is done to the controller", n.ID))
+		}
+	}
+	return nil
 }
 
 // faultDoneMsg says how an act ended.
 type faultDoneMsg struct {
 	fault kafkaops.Fault
-	at    time.Time // when it was ordered
 	err   error
 }
 
 // commit carries the act out, away from the screen's goroutine.
 func (m *Model) commit(f kafkaops.Fault) tea.Cmd {
-	m.last = f
-	at := m.now()
-	m.timeline.begin(f.String(), at)
-	for _, t := range m.tails {
-		t.mark(at, f.String())
+	if m.state != nil { // the role may have passed on since the question
+		resolved, err := m.state.Resolve(f)
+		if err != nil {
+			m.say(true, err.Error())
+			return nil
+		}
+		f = resolved
 	}
-	do := m.backend.Do
+	m.last = f
+	m.acting++
+	do, limit := m.backend.Do, faultTimeout
+	if f.Verb == kafkaops.Rolling {
+		limit = rollingTimeout
+		m.say(false, "rolling restart: one broker after the other, the controller last")
+	}
 	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(m.ctx, faultTimeout)
+		ctx, cancel := context.WithTimeout(m.ctx, limit)
 		defer cancel()
-		return faultDoneMsg{fault: f, at: at, err: do(ctx, f)}
+		return faultDoneMsg{fault: f, err: do(ctx, f)}
 	}
 }
 
 func (m *Model) faultDone(msg faultDoneMsg) {
+	m.refreshFaults() // before acting ends, so that nothing is taken for unprompted in between
+	m.acting--
 	var refused *kafkaops.RefusedError
 	switch {
 	case msg.err == nil:
@@ -100,15 +157,12 @@ func (m *Model) faultDone(msg faultDoneMsg) {
 	default:
 		m.say(true, fmt.Sprintf("%s failed: %v", msg.fault, msg.err))
 	}
-	if msg.err != nil {
-		m.timeline.failed(msg.at, msg.err)
-	}
 }
 
-// repeat does the last fault again, to the selected broker if the pane has the keys, without a question.
+// repeat does the last fault again without a question: to whoever plays its role now, else to the selected broker if the pane has the keys.
 func (m *Model) repeat() tea.Cmd {
 	f := m.last
-	if n, ok := m.node(); ok && m.focus == paneBrokers {
+	if n, ok := m.node(); ok && m.focus == paneBrokers && f.Role == "" && f.Node != 0 {
 		f.Node = n.ID
 	}
 	return m.commit(f)

@@ -6,6 +6,8 @@ import (
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
+
+	"kassa/kafkaops"
 )
 
 // where says in which part of the screen a key works.
@@ -15,7 +17,8 @@ const (
 	anywhere where = iota
 	inTail
 	inBrokers
-	inList // partitions, timeline
+	inCluster // brokers, and partitions: there an act hits the selected one's leader
+	inTimeline
 )
 
 // action is something that a key does. Every key of the screen is in bindings, which drives dispatch, hints and help.
@@ -37,11 +40,13 @@ func bindings() []action {
 	ready := func(m *Model) bool { return m.backend != nil }
 	paused := func(m *Model) bool { t := m.tail(); return t != nil && t.paused }
 	return []action{
-		{Binding: bind("K", "K", "kill −9"), in: inBrokers, group: "Brokers", hint: true, when: can(canKill), do: ask(killVerb)},
+		{Binding: bind("K", "K", "kill −9"), in: inCluster, group: "Brokers", hint: true, when: can(canKill), do: ask(killVerb)},
 		{Binding: bind("S", "S", "start"), in: inBrokers, group: "Brokers", hint: true, when: can(canStart), do: ask(startVerb)},
-		{Binding: bind("s", "s", "stop"), in: inBrokers, group: "Brokers", hint: true, when: can(canStop), do: ask(stopVerb)},
-		{Binding: bind("p", "p", "pause or resume"), in: inBrokers, group: "Brokers", hint: true, when: can(canPause), do: (*Model).askPause},
-		{Binding: bind("r", "r", "restart"), in: inBrokers, group: "Brokers", hint: true, when: can(canStop), do: ask(restartVerb)},
+		{Binding: bind("s", "s", "stop"), in: inCluster, group: "Brokers", hint: true, when: can(canStop), do: ask(stopVerb)},
+		{Binding: bind("p", "p", "pause or resume"), in: inCluster, group: "Brokers", hint: true, when: can(canPause), do: ask(kafkaops.Pause)},
+		{Binding: bind("r", "r", "restart"), in: inCluster, group: "Brokers", hint: true, when: can(canStop), do: ask(restartVerb)},
+
+		{Binding: bind("enter", "enter", "measured"), in: inTimeline, group: "View", hint: true, do: (*Model).inspectFault},
 
 		{Binding: bind("space", "space", "pause"), in: inTail, group: "Tails", hint: true, when: func(m *Model) bool { return !paused(m) }, do: (*Model).pauseTail},
 		{Binding: bind("f", "f", "follow"), in: inTail, group: "Tails", hint: true, when: paused, do: (*Model).followTail},
@@ -54,9 +59,12 @@ func bindings() []action {
 		{Binding: bind("b", "b", "load on/off"), group: "Shop", hint: true, when: ready, do: (*Model).toggleLoad},
 		{Binding: bind("+ =", "+", "more load"), group: "Shop", when: ready, do: func(m *Model) tea.Cmd { return m.stepLoad(1) }},
 		{Binding: bind("- _", "−", "less load"), group: "Shop", when: ready, do: func(m *Model) tea.Cmd { return m.stepLoad(-1) }},
+		{Binding: bind("e", "e", "elect preferred"), in: inCluster, group: "Brokers", hint: true, when: hasQuorum, do: askAll(kafkaops.Elect)},
+		{Binding: bind("R", "R", "rolling restart"), in: inCluster, group: "Brokers", hint: true, when: hasQuorum, do: askAll(kafkaops.Rolling)},
+		{Binding: bind("C", "C", "the controller"), in: inBrokers, group: "Brokers", hint: true, when: hasQuorum, do: (*Model).pointToController},
 		{Binding: bind(".", ".", "same fault again"), group: "Brokers", hint: true, when: func(m *Model) bool { return m.last.Verb != "" }, do: (*Model).repeat},
 
-		{Binding: bind("K s p S r", "5", "brokers: K kills one"), group: "Brokers", hint: true, when: notIn(paneBrokers), do: (*Model).pointToBrokers},
+		{Binding: bind("K s p S r R e C", "5", "brokers: K kills one"), group: "Brokers", hint: true, when: notIn(paneBrokers), do: (*Model).pointToBrokers},
 		{Binding: bind("j down", "j/↓", "down"), group: "Move", do: func(m *Model) tea.Cmd { return m.moveBy(1) }},
 		{Binding: bind("k up", "k/↑", "up"), group: "Move", do: func(m *Model) tea.Cmd { return m.moveBy(-1) }},
 		{Binding: bind("pgdown ctrl+f", "pgdn", "page down"), group: "Move", do: func(m *Model) tea.Cmd { return m.moveBy(m.page()) }},
@@ -86,6 +94,14 @@ func (a action) here(m *Model) bool {
 		}
 	case inBrokers:
 		if m.focus != paneBrokers {
+			return false
+		}
+	case inCluster:
+		if m.focus != paneBrokers && m.focus != panePartitions {
+			return false
+		}
+	case inTimeline:
+		if m.focus != paneTimeline {
 			return false
 		}
 	}

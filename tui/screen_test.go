@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/charmbracelet/x/exp/golden"
 
 	"kassa/kafkaops"
+	"kassa/kafkaops/drill"
 	"kassa/kafkaops/tail"
 	"kassa/kafkaops/watch"
 	"kassa/services"
@@ -26,7 +28,8 @@ type stage struct {
 	*Model
 	t      testing.TB
 	clock  time.Time
-	faults []kafkaops.Fault
+	done   []kafkaops.Fault
+	lines  []drill.Timeline // what the recorder would have measured
 	doErr  error
 	load   string
 	bought int
@@ -56,8 +59,13 @@ func newStage(t testing.TB, w, h int) *stage {
 func (s *stage) open() *stage {
 	s.send(readyMsg{backend: &Backend{
 		Info: kafkaops.Info{Provider: "local", Version: "4.3.1", Profile: "fast-failover", Why: "Java 17 is here"}, Delivery: "exactly-once",
-		Do:   func(_ context.Context, f kafkaops.Fault) error { s.faults = append(s.faults, f); return s.doErr },
-		Shop: s,
+		Do: func(_ context.Context, f kafkaops.Fault) error {
+			s.done = append(s.done, f)
+			s.lines = append(s.lines, drill.Timeline{Fault: f, At: s.clock, Probed: true, Open: true})
+			return s.doErr
+		},
+		Timelines: func() []drill.Timeline { return s.lines },
+		Shop:      s,
 	}})
 	return s
 }
@@ -188,6 +196,15 @@ func (s *stage) story() *stage {
 	s.records(12)
 	s.press("5", "j", "K", "y", "c")
 	s.clock = s.clock.Add(1040 * time.Millisecond)
+	kill := &s.lines[0]
+	kill.Controller, kill.Leads, kill.Open, kill.Took = true, 3, false, 3*time.Millisecond
+	kill.Phases = []drill.Phase{
+		{Mark: drill.ClientSaw, After: 12 * time.Millisecond, Detail: "disconnected"},
+		{Mark: drill.ControllerElected, After: 612 * time.Millisecond, Detail: "3 at epoch 15"},
+		{Mark: drill.LeadersMoved, After: 1018 * time.Millisecond, Detail: "3 partitions"},
+		{Mark: drill.AcksResumed, After: 1071 * time.Millisecond},
+	}
+	kill.Gap = drill.Gap{Worst: 1066 * time.Millisecond, Partition: 4, All: 1031 * time.Millisecond, Resumed: s.clock}
 	s.send(stateMsg{s.broken()})
 	s.records(3)
 	s.figs.Accepted += 41
@@ -274,16 +291,16 @@ func TestKillAsksWithThePrice(t *testing.T) {
 	s.has("3 partitions")
 	s.press("n")
 	s.hasNot("Kill -9 broker 2?")
-	if len(s.faults) != 0 {
-		t.Fatalf("n did %v", s.faults)
+	if len(s.done) != 0 {
+		t.Fatalf("n did %v", s.done)
 	}
 	s.press("K", "y")
-	if want := (kafkaops.Fault{Verb: kafkaops.Kill, Node: 2}); len(s.faults) != 1 || s.faults[0] != want {
-		t.Fatalf("did %v, want %v", s.faults, want)
+	if want := (kafkaops.Fault{Verb: kafkaops.Kill, Node: 2}); len(s.done) != 1 || s.done[0] != want {
+		t.Fatalf("did %v, want %v", s.done, want)
 	}
 	s.press("k", ".")
-	if want := (kafkaops.Fault{Verb: kafkaops.Kill, Node: 1}); len(s.faults) != 2 || s.faults[1] != want {
-		t.Fatalf("repeat did %v, want %v", s.faults, want)
+	if want := (kafkaops.Fault{Verb: kafkaops.Kill, Node: 1}); len(s.done) != 2 || s.done[1] != want {
+		t.Fatalf("repeat did %v, want %v", s.done, want)
 	}
 	s.doErr = &kafkaops.RefusedError{Fault: kafkaops.Fault{Verb: kafkaops.Kill, Node: 1}, Reason: "it is already down"}
 	s.press(".")
@@ -305,8 +322,8 @@ func TestKeysFitTheState(t *testing.T) {
 	s.press("S")
 	s.has("Start broker 2?")
 	s.press("enter")
-	if want := (kafkaops.Fault{Verb: kafkaops.Start, Node: 2}); len(s.faults) != 1 || s.faults[0] != want {
-		t.Fatalf("did %v", s.faults)
+	if want := (kafkaops.Fault{Verb: kafkaops.Start, Node: 2}); len(s.done) != 1 || s.done[0] != want {
+		t.Fatalf("did %v", s.done)
 	}
 }
 
@@ -317,7 +334,7 @@ func TestAFaultIsSeen(t *testing.T) {
 		"2/3 up", "controller 3", "under-replicated 9", // header
 		"DOWN 1.1 s", "led 3", // brokers
 		"2→3", "1 3 ·2", // partitions
-		"kill -9 broker 2", "3 leaders moved +1.0 s", "controller 3 +1.0 s", // timeline
+		"kill -9 broker 2", "write gap 1,066 ms", "leaders moved (3 partitions) +1,018 ms", "controller elected (3 at epoch 15) +612 ms", // timeline
 		"── kill -9 broker 2", // tails
 	} {
 		s.has(text)
@@ -547,4 +564,44 @@ func TestTimelineBeginsWhenAllIsKnown(t *testing.T) {
 	s.has("nothing has been done to the cluster yet")
 	s.send(stateMsg{s.broken()})
 	s.has("seen: broker 2 down")
+}
+
+// A fault's phases are drawn as bars, and the gaps of the session compared.
+func TestAMeasuredFault(t *testing.T) {
+	s := newStage(t, 120, 40).story()
+	s.press("7", "enter")
+	for _, text := range []string{
+		"it led the quorum, it led 3 watched partitions, the act took 3 ms",
+		"client saw it (disconnected)", "12 ms ", "1,018 ms ━━━━━",
+		"write gap 1,066 ms  in partition 4 of kassa-probe; no partition at all took a write for 1,031 ms",
+		"kill of the controller", "  1    1,066 ms    1,066 ms",
+	} {
+		s.has(text)
+	}
+}
+
+// Acts by role hit whoever plays it, also when they are repeated; those on the whole cluster name no broker.
+func TestFaultsByRole(t *testing.T) {
+	s := newStage(t, 120, 40).open()
+	s.send(stateMsg{s.cluster()})
+	s.press("5", "C", "K")
+	s.has("Kill -9 broker 2, controller?")
+	s.press("y")
+	s.send(stateMsg{s.broken()})
+	s.press(".")
+	s.press("6", "g", "s")
+	s.has("Stop broker 1, leader of payment-successful/0?")
+	s.press("y", "e", "y", "5", "R")
+	s.has("2 of 3 brokers are up: a restart would be a second loss")
+	s.press("y")
+	want := []kafkaops.Fault{
+		{Verb: kafkaops.Kill, Node: 2, Role: kafkaops.Controller},
+		{Verb: kafkaops.Kill, Node: 3, Role: kafkaops.Controller},
+		{Verb: kafkaops.Stop, Node: 1, Role: kafkaops.LeaderOf("payment-successful", 0)},
+		{Verb: kafkaops.Elect},
+		{Verb: kafkaops.Rolling},
+	}
+	if !slices.Equal(s.done, want) {
+		t.Errorf("did %v", s.done)
+	}
 }

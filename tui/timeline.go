@@ -2,25 +2,33 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
+	"kassa/kafkaops"
+	"kassa/kafkaops/drill"
 	"kassa/kafkaops/watch"
 )
 
-// timeline is what was done to the cluster and what was seen to follow, with the time from the act. It shows what the
-// watcher saw and when, no more: the failover phases are measured by the drill.
+// The timeline pane: what was done to the cluster and what followed, as drill.Recorder measured it; and what happened to the cluster with nobody
+// doing anything, as the watcher saw it.
+
+// timeline is what was seen with no fault near.
 type timeline struct {
 	acts []act // oldest first
 }
 
+// act is one row of the pane.
 type act struct {
 	what   string
 	at     time.Time
 	err    string
 	phases []phase
+	fault  *drill.Timeline // nil for what was only seen
 }
 
 // phase is one thing that was seen, once or several times in a row.
@@ -39,22 +47,7 @@ const (
 	related = time.Minute
 )
 
-func (t *timeline) begin(what string, at time.Time) {
-	t.acts = append(t.acts, act{what: what, at: at})
-	if len(t.acts) > maxActs {
-		t.acts = t.acts[1:]
-	}
-}
-
-func (t *timeline) failed(at time.Time, err error) {
-	for i := range t.acts {
-		if t.acts[i].at.Equal(at) {
-			t.acts[i].err = err.Error()
-		}
-	}
-}
-
-// observe files changes under the last act, or under a new one of their own when none is near.
+// observe files changes under the last thing that was seen, or under a new one when none is near.
 func (t *timeline) observe(changes []watch.Change, at time.Time) {
 	for _, c := range changes {
 		kind, one, many := describe(c)
@@ -62,7 +55,9 @@ func (t *timeline) observe(changes []watch.Change, at time.Time) {
 			continue
 		}
 		if len(t.acts) == 0 || at.Sub(t.acts[len(t.acts)-1].at) > related {
-			t.begin("seen: "+one, at)
+			if t.acts = append(t.acts, act{what: "seen: " + one, at: at}); len(t.acts) > maxActs {
+				t.acts = t.acts[1:]
+			}
 			continue
 		}
 		a := &t.acts[len(t.acts)-1]
@@ -82,35 +77,180 @@ func (a *act) add(kind, one, many string, after time.Duration) {
 	a.phases = append(a.phases, phase{kind: kind, n: 1, text: one, first: after, last: after})
 }
 
-func (p phase) String() string { return p.text + " +" + age(p.last) }
+// refreshFaults takes over what the recorder has measured by now, and marks new faults in the tails: cause and effect line up there.
+func (m *Model) refreshFaults() {
+	if m.backend == nil || m.backend.Timelines == nil {
+		return
+	}
+	m.faults = m.backend.Timelines()
+	for _, f := range m.faults {
+		if f.At.After(m.marked) {
+			m.marked = f.At
+			for _, t := range m.tails {
+				t.mark(f.At, f.Fault.String())
+			}
+			m.dirty(panePayment, paneOrder, paneEmail)
+		}
+	}
+	if n := len(m.faults); n > 0 && (m.faults[n-1].Open || m.open) {
+		m.open = m.faults[n-1].Open
+		m.dirty(paneTimeline)
+	}
+}
+
+// acts are the rows of the pane, oldest first.
+func (m *Model) acts() []act {
+	rows := slices.Clone(m.timeline.acts)
+	for i := range m.faults {
+		f := &m.faults[i]
+		rows = append(rows, act{what: f.Fault.String(), at: f.At, err: f.Err, phases: measured(f), fault: f})
+	}
+	slices.SortStableFunc(rows, func(a, b act) int { return a.at.Compare(b.at) })
+	return rows
+}
+
+func measured(t *drill.Timeline) []phase {
+	var out []phase
+	for _, p := range t.Phases {
+		text := string(p.Mark)
+		if p.Detail != "" {
+			text += " (" + p.Detail + ")"
+		}
+		out = append(out, phase{text: text, last: p.After})
+	}
+	return out
+}
+
+// gapText is the write gap in words; empty where there is nothing to tell yet.
+func gapText(t *drill.Timeline) string {
+	switch {
+	case !t.Probed:
+		return "write gap not measured"
+	case t.Gap.Open:
+		return "writes stalled for " + millis(t.Gap.Worst)
+	case t.Gap.Worst > 0:
+		return "write gap " + millis(t.Gap.Worst)
+	}
+	return ""
+}
+
+// millis is a measured duration: to the millisecond, and to three digits where it is long.
+func millis(d time.Duration) string {
+	if d < 10*time.Second {
+		return count(d.Milliseconds()) + " ms"
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
+}
 
 func (m *Model) renderTimeline(w, h int) []string {
 	s := m.styles
-	if len(m.timeline.acts) == 0 {
+	acts := m.acts()
+	if len(acts) == 0 {
 		return []string{s.Dim.Render(" nothing has been done to the cluster yet: 5 goes to the brokers, K kills one")}
 	}
 	var lines []string
-	from := max(0, len(m.timeline.acts)-m.timeAt-1)
+	from := max(0, len(acts)-m.timeAt-1)
 	for i := from; i >= 0 && len(lines) < h; i-- {
-		a := m.timeline.acts[i]
+		a := acts[i]
 		line := " " + s.Dim.Render(a.at.Format("15:04:05.000")) + " " + s.Accent.Render(a.what)
 		if a.err != "" {
 			line += s.Bad.Render("  failed: " + safe(a.err))
 		}
-		indent := strings.Repeat(" ", 14)
-		for _, p := range a.phases {
-			text := s.Dim.Render(" │ ") + p.text + " " + s.Strong.Render("+"+age(p.last))
+		add := func(text string) {
+			text = s.Dim.Render(" │ ") + text
 			if ansi.StringWidth(line)+ansi.StringWidth(text) > w && len(lines) < h-1 {
 				lines = append(lines, line)
-				line = indent
+				line = strings.Repeat(" ", 14)
 			}
 			line += text
+		}
+		if a.fault != nil {
+			if gap := gapText(a.fault); gap != "" {
+				style := s.Strong
+				if a.fault.Gap.Open {
+					style = s.Bad
+				}
+				add(style.Render(gap))
+			}
+		}
+		for _, p := range a.phases {
+			add(p.text + " " + s.Strong.Render("+"+millis(p.last)))
 		}
 		if len(lines) < h {
 			lines = append(lines, line)
 		}
 	}
 	return lines
+}
+
+// inspectFault opens the selected fault: its phases as bars, and how it compares with the others of the session.
+func (m *Model) inspectFault() tea.Cmd {
+	acts := m.acts()
+	i := len(acts) - m.timeAt - 1
+	if i < 0 || i >= len(acts) {
+		return nil
+	}
+	s, a := m.styles, acts[i]
+	var lines []string
+	if t := a.fault; t != nil {
+		lines = append(lines, s.Dim.Render(a.at.Format("15:04:05.000")+"  "+whatItWas(t)), "")
+	}
+	lines = append(lines, m.bars(a)...)
+	if t := a.fault; t != nil {
+		lines = append(lines, "", s.Strong.Render(gapText(t)))
+		if t.Probed {
+			lines[len(lines)-1] += s.Dim.Render(fmt.Sprintf("  in partition %d of %s; no partition at all took a write for %s", t.Gap.Partition, drill.ProbeTopic, millis(t.Gap.All)))
+		}
+	}
+	if table := drill.Compare(m.faults); len(table) > 0 {
+		lines = append(lines, "", s.Strong.Render(fit("write gaps of this session", 36))+s.Dim.Render("   n      median       worst"))
+		for _, k := range table {
+			lines = append(lines, fmt.Sprintf("%s %3d %11s %11s", fit(k.Kind, 36), k.N, millis(k.Median), millis(k.Worst)))
+		}
+	}
+	m.overlay = &overlay{title: a.what, lines: lines}
+	return nil
+}
+
+func whatItWas(t *drill.Timeline) string {
+	var parts []string
+	if t.Controller {
+		parts = append(parts, "it led the quorum")
+	}
+	if t.Fault.Node != 0 {
+		parts = append(parts, "it led "+plural(t.Leads, "watched partition"))
+	}
+	if t.Of != "" {
+		parts = append(parts, "a step of the "+t.Of)
+	}
+	if t.Took > 0 {
+		parts = append(parts, "the act took "+millis(t.Took))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// bars draws each phase as a line from the fault to its time.
+func (m *Model) bars(a act) []string {
+	longest := time.Millisecond
+	for _, p := range a.phases {
+		longest = max(longest, p.last)
+	}
+	width := max(min(m.width-66, 60), 10)
+	var lines []string
+	for _, p := range a.phases {
+		n := int(int64(width) * int64(p.last) / int64(longest))
+		lines = append(lines, fit(p.text, 40)+fmt.Sprintf("%11s ", millis(p.last))+m.styles.Accent.Render(strings.Repeat("━", n)+"┫"))
+	}
+	if len(lines) == 0 {
+		lines = append(lines, m.styles.Dim.Render("nothing has followed yet"))
+	}
+	return lines
+}
+
+// near says that a fault was done so lately that what is seen belongs to it.
+func (m *Model) near(at time.Time) bool {
+	n := len(m.faults)
+	return m.acting > 0 || n > 0 && at.Sub(m.faults[n-1].At) < related
 }
 
 // describe puts a change into the words of the timeline; what it leaves out, the panes show.
@@ -147,4 +287,21 @@ func describe(c watch.Change) (kind, one, many string) {
 		return fmt.Sprint("silent", c.Node), fmt.Sprintf("broker %d silent", c.Node), "times silent"
 	}
 	return "", "", ""
+}
+
+// askAbout opens the question about a fault, and has the probe write: by the time of the answer its acks are steady.
+func (m *Model) askAbout(f kafkaops.Fault) tea.Cmd {
+	if m.state != nil {
+		resolved, err := m.state.Resolve(f)
+		if err != nil {
+			m.say(true, err.Error())
+			return nil
+		}
+		f = resolved
+	}
+	m.question = &f
+	if m.backend.Arm != nil {
+		m.backend.Arm()
+	}
+	return nil
 }

@@ -12,6 +12,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"kassa/kafkaops"
+	"kassa/kafkaops/drill"
 	"kassa/kafkaops/watch"
 	"kassa/services/events"
 )
@@ -59,6 +60,11 @@ type Model struct {
 	series   map[string]*series // by service: how it went lately
 	sparked  time.Time
 	timeline timeline
+	faults   []drill.Timeline // as measured, oldest first
+	marked   time.Time        // the last of faults that is marked in the tails
+	open     bool             // the last of faults was not over yet
+	acting   int              // faults under way
+	byRole   bool             // the selected broker stands for whoever leads the quorum
 
 	catalogue Catalogue
 	logFile   string
@@ -222,7 +228,8 @@ func (m *Model) observe(s *watch.State) {
 		return s.Quorum.Known && s.Count(watch.Unknown)+s.Count(watch.Starting) == 0 && len(s.Partitions) > 0
 	}
 	changes := watch.Diff(m.state, s)
-	if m.settled = m.settled || m.state != nil && (known(m.state) || len(m.timeline.acts) > 0); m.settled {
+	m.settled = m.settled || m.state != nil && (known(m.state) || m.last.Verb != "")
+	if m.settled && !m.near(s.At) {
 		m.timeline.observe(changes, s.At)
 	}
 	first := m.state == nil
@@ -230,6 +237,7 @@ func (m *Model) observe(s *watch.State) {
 	if m.held = len(changes) == 0 && !first; m.held {
 		return // ages and log ends are the tick's
 	}
+	m.refreshFaults()
 	m.nodeAt = max(0, min(m.nodeAt, len(s.Nodes)-1))
 	m.partAt = max(0, min(m.partAt, len(s.Partitions)-1))
 	m.dirty(paneBrokers, panePartitions, paneTimeline)
@@ -261,6 +269,7 @@ func (m *Model) tick() {
 	if m.backend == nil {
 		return
 	}
+	m.refreshFaults()
 	m.figures = m.backend.Shop.Figures()
 	m.of(payments).rate.add(now, m.figures.Accepted)
 	for _, svc := range m.figures.Services {
@@ -403,11 +412,11 @@ func (m *Model) moveBy(n int) tea.Cmd {
 	case m.focus.isTail():
 		m.tail().move(n)
 	case m.focus == paneBrokers && m.state != nil:
-		m.nodeAt = clamp(m.nodeAt, len(m.state.Nodes))
+		m.nodeAt, m.byRole = clamp(m.nodeAt, len(m.state.Nodes)), false
 	case m.focus == panePartitions && m.state != nil:
 		m.partAt = clamp(m.partAt, len(m.state.Partitions))
 	case m.focus == paneTimeline:
-		m.timeAt = clamp(m.timeAt, len(m.timeline.acts))
+		m.timeAt = clamp(m.timeAt, len(m.acts()))
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"kassa/kafkaops"
+	"kassa/kafkaops/drill"
 	"kassa/kafkaops/tail"
 	"kassa/kafkaops/watch"
 	"kassa/services"
@@ -38,6 +39,7 @@ type shop struct {
 	analytics *analytics.Analytics
 	load      *load.Load
 	watcher   *watch.Watcher
+	recorder  *drill.Recorder
 	tailer    *tail.Tailer
 
 	cancel context.CancelFunc
@@ -63,6 +65,12 @@ func openShop(ctx context.Context, cluster kafkaops.Cluster, log *slog.Logger) (
 		return nil, err
 	}
 	s.watcher = watch.Start(cluster, watch.Config{Topics: events.Topics(), Log: log})
+	s.recorder, err = drill.NewRecorder(drill.Config{Cluster: cluster, Watcher: s.watcher, Producer: payment.ProducerOptions(client), Log: log})
+	if err != nil {
+		s.close(0)
+		return nil, err
+	}
+	s.analytics.OnEmail(s.recorder.Flowed)
 	s.load = load.New(func(user string, cart []events.Item, done func(error)) {
 		s.payment.Submit(payment.Request{UserID: user, Cart: cart}, func(_ payment.Receipt, err error) { done(err) })
 	}, uint64(time.Now().UnixNano()))
@@ -109,6 +117,9 @@ func (s *shop) close(grace time.Duration) {
 		if s.tailer != nil {
 			s.tailer.Close()
 		}
+		if s.recorder != nil {
+			s.recorder.Close()
+		}
 		if s.watcher != nil {
 			s.watcher.Close()
 		}
@@ -125,7 +136,7 @@ func (s *shop) backend(cluster kafkaops.Cluster) *tui.Backend {
 	info := cluster.Info()
 	return &tui.Backend{
 		Info: info, Delivery: "exactly-once", Note: info.Note,
-		Do: cluster.Do, States: s.watcher.States(), Batches: s.tailer.Batches(), Shop: s,
+		Do: s.recorder.Do, Arm: s.recorder.Arm, Timelines: s.recorder.Timelines, States: s.watcher.States(), Batches: s.tailer.Batches(), Shop: s,
 	}
 }
 

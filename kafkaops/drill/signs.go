@@ -28,7 +28,7 @@ func (s *signs) OnBrokerConnect(meta kgo.BrokerMetadata, _ time.Duration, _ net.
 
 // OnBrokerDisconnect implements kgo.HookBrokerDisconnect.
 func (s *signs) OnBrokerDisconnect(meta kgo.BrokerMetadata, _ net.Conn) {
-	s.tell(meta, "connection lost")
+	s.tell(meta, "disconnected")
 }
 
 // OnBrokerE2E implements kgo.HookBrokerE2E.

@@ -1,7 +1,9 @@
 package watch
 
 import (
+	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"kassa/kafkaops"
@@ -133,6 +135,11 @@ func TestPrice(t *testing.T) {
 		{"start", oneDown, begin, 3, "Broker 3 catches up, then leads 1 partition again. 3 of 3 up then: writes go on. They would survive one more loss."},
 		{"start with two down", frozen, begin, 2, "Broker 2 catches up, then leads 1 partition again. 2 of 3 up then: writes go on. One more loss stops them."},
 		{"resume", change(s, becomes(2, Paused, "")), resume, 2, "Broker 2 catches up. 3 of 3 up then: writes go on. They would survive one more loss."},
+		{"elect, all in place", s, kafkaops.Elect, 0, "Every partition is led by its preferred leader already: nothing changes."},
+		{"elect, one astray", change(s, leader(1, 1, 6)), kafkaops.Elect, 0, "1 partition goes back to the preferred leader. Writes to it wait for the moment that it takes; nothing else does."},
+		{"elect, the preferred one is down", oneDown, kafkaops.Elect, 0, "The preferred leaders that do not lead are not in the ISR: nothing changes until they have caught up."},
+		{"rolling", s, kafkaops.Rolling, 0, "Each of the 3 brokers in turn, the controller last, hands its leaderships over, stops and comes back; the next waits until every partition has all its replicas. Writes go on throughout. A loss in the meantime stops them."},
+		{"rolling with one down", oneDown, kafkaops.Rolling, 0, "2 of 3 brokers are up: a restart would be a second loss, and is refused until all are back."},
 		{"start of one that is up", s, begin, 2, "Broker 2 is up already: nothing changes."},
 		{"before the cluster has said anything", &State{Nodes: s.Nodes}, kill, 2, "What it costs to kill -9 broker 2 is not known yet: the cluster has not told of its quorum."},
 		{"a node that is not there", s, kill, 9, "What it costs to kill -9 broker 9 is not known yet: the cluster has not told of its quorum."},
@@ -143,5 +150,32 @@ func TestPrice(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
 		})
+	}
+}
+
+func TestResolve(t *testing.T) {
+	s := well()
+	none := change(s, leader(1, -1, 6))
+	for _, c := range []struct {
+		s       *State
+		role    kafkaops.Role
+		want    int32
+		refused string
+	}{
+		{s, "", 7, ""},
+		{s, kafkaops.Controller, 1, ""},
+		{s, kafkaops.LeaderOf(s.Partitions[1].Topic, s.Partitions[1].ID), s.Partitions[1].Leader, ""},
+		{change(s, quorum(1, 3, false)), kafkaops.Controller, 0, "nobody knows"},
+		{none, kafkaops.LeaderOf(s.Partitions[1].Topic, s.Partitions[1].ID), 0, "has no leader"},
+		{s, kafkaops.LeaderOf("other", 0), 0, "no such partition"},
+	} {
+		got, err := c.s.Resolve(kafkaops.Fault{Verb: kafkaops.Kill, Node: 7, Role: c.role})
+		if c.refused == "" && (err != nil || got.Node != c.want) {
+			t.Errorf("%q: broker %d, %v; want %d", c.role, got.Node, err, c.want)
+		}
+		var refused *kafkaops.RefusedError
+		if c.refused != "" && (!errors.As(err, &refused) || !strings.Contains(err.Error(), c.refused)) {
+			t.Errorf("%q: %v, want one that says %q", c.role, err, c.refused)
+		}
 	}
 }

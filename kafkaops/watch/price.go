@@ -15,7 +15,8 @@ type Price struct {
 
 	Controller bool // the broker leads the quorum
 	Leads      int  // watched partitions that it leads, or led before it went
-	Returns    int  // watched partitions of which it is the preferred leader and not the leader
+	Returns    int  // watched partitions of which it is the preferred leader and not the leader; for Elect those that would go back
+	Astray     int  // watched partitions that are not led by their preferred leader
 
 	Up, Nodes int // brokers that are up after the act, of how many
 	// Quorum says that a majority of the voters is up after the act. False as well while no quorum was ever seen.
@@ -42,21 +43,29 @@ func PriceOf(s *State, f kafkaops.Fault) Price {
 		return p
 	}
 	n, ok := s.Node(f.Node)
-	p.known = ok && len(s.Quorum.Voters) > 0
+	all := f.Verb == kafkaops.Elect || f.Verb == kafkaops.Rolling
+	p.known = (ok || all) && len(s.Quorum.Voters) > 0
 	p.health, p.Nodes = n.Health, len(s.Nodes)
 	p.Controller = s.Quorum.Known && s.Quorum.Leader == f.Node
 	p.Leads = n.Leads
 	for _, part := range s.Partitions {
-		if part.Preferred() == f.Node && (part.Leader != f.Node || n.Health == Down) {
+		if part.Leader != part.Preferred() {
+			p.Astray++
+		}
+		switch preferred := part.Preferred(); {
+		case all && part.Leader != preferred && slices.Contains(part.ISR, preferred), // else it cannot lead
+			preferred == f.Node && (part.Leader != f.Node || n.Health == Down):
 			p.Returns++
 		}
 	}
 	p.Partitions = len(s.Partitions)
 
 	after := s.alive()
-	if loses(f.Verb) {
+	switch {
+	case all:
+	case loses(f.Verb):
 		delete(after, f.Node)
-	} else {
+	default:
 		after[f.Node] = true
 	}
 	p.Up = len(after)
@@ -124,7 +133,12 @@ func (p Price) Sentence() string {
 	if !p.known {
 		return fmt.Sprintf("What it costs to %s is not known yet: the cluster has not told of its quorum.", p.Fault)
 	}
-	if loses(p.Fault.Verb) {
+	switch {
+	case p.Fault.Verb == kafkaops.Elect:
+		return p.electSentence()
+	case p.Fault.Verb == kafkaops.Rolling:
+		return p.rollingSentence()
+	case loses(p.Fault.Verb):
 		return p.lossSentence()
 	}
 	return p.returnSentence()
@@ -151,6 +165,26 @@ func (p Price) lossSentence() string {
 	fmt.Fprintf(&b, " %s: %s.", p.remain(), p.writes())
 	b.WriteString(p.next())
 	return b.String()
+}
+
+func (p Price) electSentence() string {
+	if p.Returns == 0 && p.Astray > 0 {
+		return "The preferred leaders that do not lead are not in the ISR: nothing changes until they have caught up."
+	}
+	if p.Returns == 0 {
+		return "Every partition is led by its preferred leader already: nothing changes."
+	}
+	return fmt.Sprintf("%s to the preferred leader. Writes to %s wait for the moment that it takes; nothing else does.",
+		map[bool]string{true: "1 partition goes back", false: fmt.Sprintf("%d partitions go back", p.Returns)}[p.Returns == 1],
+		map[bool]string{true: "it", false: "them"}[p.Returns == 1])
+}
+
+func (p Price) rollingSentence() string {
+	if p.Up < p.Nodes {
+		return fmt.Sprintf("%d of %d brokers are up: a restart would be a second loss, and is refused until all are back.", p.Up, p.Nodes)
+	}
+	return fmt.Sprintf("Each of the %d brokers in turn, the controller last, hands its leaderships over, stops and comes back; the next waits until every "+
+		"partition has all its replicas. Writes go on throughout. A loss in the meantime stops them.", p.Nodes)
 }
 
 func (p Price) returnSentence() string {

@@ -52,6 +52,8 @@ type Analytics struct {
 	rates  [3]rate
 
 	paymentToOrder, orderToEmail, paymentToEmail *latency.Histogram
+
+	onEmail func(paid, seen time.Time) // nil for nobody
 }
 
 type place struct {
@@ -70,6 +72,10 @@ func New(out io.Writer) *Analytics {
 		paymentToOrder: latency.New(), orderToEmail: latency.New(), paymentToEmail: latency.New(),
 	}
 }
+
+// OnEmail has f called for every checkout that is complete, with the time of its payment and the time at which its email event was read. It
+// must not wait. Call it before the service runs.
+func (a *Analytics) OnEmail(f func(paid, seen time.Time)) { a.onEmail = f }
 
 // Service reads all three topics. What cannot be read of the first two is for order and email to bury.
 func (a *Analytics) Service() services.Service {
@@ -131,5 +137,8 @@ func (a *Analytics) count(in events.Event) {
 		a.paymentToOrder.Record(c.at[ordered].Sub(c.at[paid]))
 		a.orderToEmail.Record(c.at[emailed].Sub(c.at[ordered]))
 		a.paymentToEmail.Record(c.at[emailed].Sub(c.at[paid]))
+		if a.onEmail != nil {
+			a.onEmail(c.at[paid], a.now())
+		}
 	}
 }
