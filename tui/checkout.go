@@ -38,6 +38,9 @@ type lastCheckout struct {
 func (m *Model) checkout() tea.Cmd {
 	m.lastOrder = lastCheckout{number: m.lastOrder.number + 1, begun: m.now()}
 	number, shop := m.lastOrder.number, m.backend.Shop
+	if m.stalled != "" {
+		m.say(true, "the order waits: "+m.stalled)
+	}
 	return func() tea.Msg {
 		ctx, cancel := context.WithTimeout(m.ctx, checkoutPatience)
 		defer cancel()
@@ -66,6 +69,12 @@ func (m *Model) renderCheckout(w, h int) []string {
 	s := m.styles
 	var cart []string
 	var total int64
+	if m.stalled != "" {
+		for _, l := range strings.Split(ansi.Wordwrap(m.stalled, w-2, ""), "\n") {
+			cart = append(cart, " "+s.Bad.Render(l))
+		}
+		cart = append(cart, "")
+	}
 	for _, p := range m.catalogue {
 		cart = append(cart, sides(" "+p.Name, money(p.Price)+" ", w))
 		total += p.Price

@@ -50,6 +50,9 @@ func (m *Model) header(w int) string {
 		default:
 			add(3, dim("controller ")+s.Accent.Render(fmt.Sprint(q.Leader))+dim(" epoch ")+fmt.Sprint(q.Epoch))
 		}
+		if m.stalled != "" {
+			add(1, s.Bad.Render("WRITES WAIT"))
+		}
 		under := st.UnderReplicated()
 		style = s.Good
 		if under > 0 {

@@ -64,6 +64,7 @@ type Model struct {
 	marked   time.Time        // the last of faults that is marked in the tails
 	open     bool             // the last of faults was not over yet
 	acting   int              // faults under way
+	stalled  string           // why writes cannot go on; empty while they can
 	byRole   bool             // the selected broker stands for whoever leads the quorum
 
 	catalogue Catalogue
@@ -238,9 +239,10 @@ func (m *Model) observe(s *watch.State) {
 		return // ages and log ends are the tick's
 	}
 	m.refreshFaults()
+	m.stalled = s.Stalled()
 	m.nodeAt = max(0, min(m.nodeAt, len(s.Nodes)-1))
 	m.partAt = max(0, min(m.partAt, len(s.Partitions)-1))
-	m.dirty(paneBrokers, panePartitions, paneTimeline)
+	m.dirty(paneCheckout, paneBrokers, panePartitions, paneTimeline)
 }
 
 func (m *Model) addBatch(msg batchMsg) {

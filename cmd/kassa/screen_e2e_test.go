@@ -33,7 +33,7 @@ func TestE2EStory(t *testing.T) {
 	s.see(fmt.Sprintf("Kill -9 broker %d?", leader))
 	s.press("y")
 
-	s.see("2/3 up", "DOWN", fmt.Sprintf("%d→", leader), "under-replicated 9", fmt.Sprintf("kill -9 broker %d", leader), "leaders moved")
+	s.see("2/3 up", "DOWN", fmt.Sprintf("%d→", leader), "under-replicated 9", fmt.Sprintf("kill -9 broker %d", leader), "leaders moved", "write gap", "acks resumed")
 	if after := leaderOf(t, s.screen(), "payment", 0); after == leader {
 		t.Errorf("the screen still shows broker %d as the leader", leader)
 	}
@@ -43,7 +43,7 @@ func TestE2EStory(t *testing.T) {
 	s.press("S")
 	s.see(fmt.Sprintf("Start broker %d?", leader))
 	s.press("y")
-	s.see("3/3 up", "under-replicated 0", "ISRs full")
+	s.see("3/3 up", "under-replicated 0", "ISR full")
 	s.press("c")
 	s.see("3 complete", "0 in flight")
 
@@ -59,6 +59,39 @@ func TestE2EStory(t *testing.T) {
 	s.see("exit 0")
 	t.Logf("q took %d ms", time.Since(left).Milliseconds())
 	s.restored()
+	s.nothingLeft()
+}
+
+// With two of three brokers down the screen lives and says why nothing can be written, orders wait; after one start all that was pending completes.
+func TestE2ETwoDown(t *testing.T) {
+	s := newTerminal(t, 120, 40, binary+" --rate 50")
+	s.see("3/3 up", "under-replicated 0", "payment      0")
+	s.press("b")
+	s.see("load on", "50/s orders")
+	s.press("5", "g", "K", "y")
+	s.see("2/3 up", "leaders moved")
+	s.press("j", "K", "y")
+	s.see("1/3 up", "NO QUORUM", "WRITES WAIT", "writes cannot go on")
+	s.press("c")
+	s.see("the order waits: writes cannot go on", "waiting", "unacked")
+	frozen := regexp.MustCompile(`NO QUORUM for [0-9.]+ m?s`)
+	before := frozen.FindString(s.screen())
+	s.until("the clock of the outage goes on", func() bool { now := frozen.FindString(s.screen()); return now != "" && now != before })
+	s.press("b")
+	s.see("load off")
+	s.press("S")
+	s.see("Start broker 2?")
+	begun := time.Now()
+	s.press("y")
+	s.see("2/3 up", "✓ acked")
+	acked := time.Since(begun)
+	s.until("all that was pending is complete", func() bool { return strings.Contains(s.screen(), " 0 in flight") && !strings.Contains(s.screen(), "unacked") })
+	t.Logf("after the start of one: the order was acknowledged after %d ms, all was complete after %d ms", acked.Milliseconds(), time.Since(begun).Milliseconds())
+	if lost := regexp.MustCompile(`\d+ refused|\d+ dead-lettered`).FindString(s.screen()); lost != "" {
+		t.Errorf("%s:\n%s", lost, s.screen())
+	}
+	s.press("q")
+	s.see("exit 0")
 	s.nothingLeft()
 }
 

@@ -179,3 +179,22 @@ func TestResolve(t *testing.T) {
 		}
 	}
 }
+
+func TestStalled(t *testing.T) {
+	s := well()
+	oneDown := change(s, becomes(3, Down, ""), leader(2, 1, 6), isr(0, 1, 2), isr(1, 1, 2), isr(2, 1, 2))
+	for _, c := range []struct {
+		s    *State
+		want string
+	}{
+		{s, ""},
+		{oneDown, ""},
+		{&State{Nodes: s.Nodes}, ""},
+		{change(oneDown, becomes(2, Down, ""), quorum(1, 3, false)), "writes cannot go on: 1 of 3 brokers up is no quorum, so no leader can move and no ISR shrink, and acks=all needs 2 copies"},
+		{change(s, isr(0, 1)), "writes cannot go on in 1 of 3 partitions: fewer replicas are in sync than min.insync.replicas=2"},
+	} {
+		if got := c.s.Stalled(); got != c.want {
+			t.Errorf("got  %s\nwant %s", got, c.want)
+		}
+	}
+}

@@ -80,6 +80,27 @@ func PriceOf(s *State, f kafkaops.Fault) Price {
 	return p
 }
 
+// Stalled says in a sentence why writes with acks=all wait or are refused in watched partitions; it is empty while they go on.
+func (s *State) Stalled() string {
+	if len(s.Quorum.Voters) == 0 || len(s.Partitions) == 0 {
+		return ""
+	}
+	up := s.alive()
+	quorum, blocked, _ := s.without(up, kafkaops.Fault{})
+	needs := 0
+	for _, p := range s.Partitions {
+		needs = max(needs, p.MinISR)
+	}
+	switch {
+	case blocked == 0:
+		return ""
+	case !quorum:
+		return fmt.Sprintf("writes cannot go on: %d of %d brokers up is no quorum, so no leader can move and no ISR shrink, and acks=all needs %d copies",
+			len(up), len(s.Nodes), needs)
+	}
+	return fmt.Sprintf("writes cannot go on in %d of %s: fewer replicas are in sync than min.insync.replicas=%d", blocked, plural(len(s.Partitions), "partition"), needs)
+}
+
 func loses(v kafkaops.Verb) bool {
 	switch v {
 	case kafkaops.Start, kafkaops.Resume:
