@@ -22,11 +22,9 @@ import (
 
 // How long each round of questions may take. All brokers are asked at once, so a run is bounded by their sum however many are silent.
 const (
-	viewWithin   = 4 * time.Second
-	quorumWithin = 3 * time.Second
-	topicsWithin = 5 * time.Second
-	writesWithin = 5 * time.Second
-	probeWithin  = 8 * time.Second
+	answerWithin = 4 * time.Second // for most
+	quorumWithin = 3 * time.Second // brokers without a controller keep the question
+	probeWithin  = 8 * time.Second // a topic is made, and found by its leaders
 )
 
 // asker asks one address, whatever broker its client means to ask: else the question what broker 2 thinks could go to another.
@@ -40,7 +38,8 @@ type asker struct {
 	err      error                                // why there is no metadata
 }
 
-func newAsker(addr string) (*asker, error) {
+// newAsker makes one that ends with ctx. Not every call of kgo ends with its own: one that dials, or waits for metadata, does not.
+func newAsker(ctx context.Context, addr string) (*asker, error) {
 	versions := kversion.Stable()
 	// KIP-1242 (ApiVersions v5) lets a broker refuse a client that took it for another one, which is what we do.
 	versions.SetMaxKeyVersion(int16(kmsg.ApiVersions), 4)
@@ -49,12 +48,13 @@ func newAsker(addr string) (*asker, error) {
 	versions.SetMaxKeyVersion(int16(kmsg.Produce), 12)
 	client, err := kgo.NewClient(append(
 		kafkaops.ClientOptions([]string{addr}),
+		kgo.WithContext(ctx),
 		kgo.MaxVersions(versions),
 		kgo.MetadataMinAge(10*time.Millisecond), // kadm answers from its cache below this
 		kgo.RequestRetries(0),                   // a broker that does not answer is a finding
-		// A far or busy broker is slow, not silent: the round's deadline decides.
-		kgo.RequestTimeoutOverhead(topicsWithin),
-		kgo.DialTimeout(viewWithin),
+		// A far or busy broker is slow, not silent.
+		kgo.RequestTimeoutOverhead(answerWithin),
+		kgo.DialTimeout(answerWithin),
 		kgo.Dialer(func(ctx context.Context, network, _ string) (net.Conn, error) {
 			var d net.Dialer
 			return d.DialContext(ctx, network, addr)

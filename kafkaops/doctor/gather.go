@@ -71,7 +71,7 @@ func (g *gatherer) ask(ctx context.Context, addrs []string) (askers []*asker, er
 	for _, addr := range addrs {
 		a := g.askers[addr]
 		if a == nil {
-			if a, err = newAsker(addr); err != nil {
+			if a, err = newAsker(ctx, addr); err != nil {
 				return nil, fmt.Errorf("make a client for %s: %w", addr, err)
 			}
 			g.askers[addr] = a
@@ -81,7 +81,7 @@ func (g *gatherer) ask(ctx context.Context, addrs []string) (askers []*asker, er
 			askers = append(askers, a)
 		}
 	}
-	all(ctx, anew, viewWithin, func(ctx context.Context, a *asker) { a.look(ctx) })
+	all(ctx, anew, answerWithin, func(ctx context.Context, a *asker) { a.look(ctx) })
 	return askers, nil
 }
 
@@ -159,7 +159,7 @@ func (g *gatherer) meetBrokers(ctx context.Context, seeds []*asker) error {
 			g.c.Dead = append(g.c.Dead, Silence{s.addr, reason(s.err)})
 		}
 	}
-	all(ctx, slices.Collect(maps.Keys(answering)), topicsWithin, func(ctx context.Context, a *asker) { answering[a].describe(ctx, a) })
+	all(ctx, slices.Collect(maps.Keys(answering)), answerWithin, func(ctx context.Context, a *asker) { answering[a].describe(ctx, a) })
 	for _, id := range slices.Sorted(maps.Keys(known)) {
 		b := *known[id]
 		if b.Answers() && b.Settings == nil {
@@ -241,7 +241,7 @@ func (g *gatherer) nameReplicas() {
 }
 
 func (g *gatherer) describeTopics(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, topicsWithin)
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	topics := g.base.metadata.Topics
 	configs, err := g.base.admin.DescribeTopicConfigs(ctx, topics.Names()...)

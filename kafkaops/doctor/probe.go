@@ -13,7 +13,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"kassa/kafkaops"
 )
 
 // probePrefix begins the names of the topics that measure clocks. One that outlives its doctor is a finding.
@@ -42,16 +45,22 @@ func (g *gatherer) probe(ctx context.Context) {
 		g.unseen("clocks", "no broker answers at the address that it advertises")
 		return
 	}
+	client, err := kgo.NewClient(kafkaops.ClientOptions(g.c.Bootstrap)...)
+	if err != nil {
+		g.unseen("clocks", reason(err))
+		return
+	}
+	defer client.Close()
 	topic := probePrefix + uuid.NewString()[:8]
 	// Even when its making failed: an answer that was lost says nothing.
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteWithin)
 		defer cancel()
-		if _, err := g.base.admin.DeleteTopic(ctx, topic); err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
+		if _, err := kadm.NewClient(client).DeleteTopic(ctx, topic); err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
 			g.unseen("topic "+topic, "it is the probe's and could not be deleted: "+reason(err))
 		}
 	}()
-	if err := g.base.makeProbe(ctx, topic, brokers); err != nil {
+	if err := makeProbe(ctx, client, topic, brokers); err != nil {
 		g.unseen("clocks", "the probe's topic could not be made: "+reason(err))
 		return
 	}
@@ -82,7 +91,7 @@ func (g *gatherer) probe(ctx context.Context) {
 }
 
 // makeProbe makes a topic whose partition i is on the i-th broker alone. kadm takes no assignment.
-func (a *asker) makeProbe(ctx context.Context, name string, brokers []Broker) error {
+func makeProbe(ctx context.Context, client *kgo.Client, name string, brokers []Broker) error {
 	req := kmsg.NewPtrCreateTopicsRequest()
 	req.TimeoutMillis = int32(probeWithin.Milliseconds())
 	topic := kmsg.NewCreateTopicsRequestTopic()
@@ -98,11 +107,11 @@ func (a *asker) makeProbe(ctx context.Context, name string, brokers []Broker) er
 		topic.Configs = append(topic.Configs, c)
 	}
 	req.Topics = append(req.Topics, topic)
-	kresp, err := a.request(ctx, req)
+	resp, err := req.RequestWith(ctx, client)
 	if err != nil {
 		return err
 	}
-	for _, t := range kresp.(*kmsg.CreateTopicsResponse).Topics {
+	for _, t := range resp.Topics {
 		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
 			return err
 		}
@@ -138,7 +147,7 @@ func (a *asker) clock(ctx context.Context, topic string, partition, node int32) 
 // write appends one record and returns the broker's timestamp of it.
 func (a *asker) write(ctx context.Context, topic string, partition int32) (stamp int64, err error) {
 	req := kmsg.NewPtrProduceRequest()
-	req.Acks, req.TimeoutMillis = 1, int32(writesWithin.Milliseconds())
+	req.Acks, req.TimeoutMillis = 1, int32(answerWithin.Milliseconds())
 	rt := kmsg.NewProduceRequestTopic()
 	rt.Topic = topic
 	rp := kmsg.NewProduceRequestTopicPartition()

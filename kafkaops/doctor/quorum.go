@@ -34,7 +34,7 @@ func (g *gatherer) describeQuorum(ctx context.Context) {
 		}
 	}
 	all(ctx, askers, quorumWithin, func(ctx context.Context, a *asker) {
-		t, err := a.quorum(ctx)
+		t, err := askQuorum(ctx, a.addr)
 		mu.Lock()
 		defer mu.Unlock()
 		switch {
@@ -67,12 +67,23 @@ func (t *told) newer(than *told) bool {
 	return t.clock.Error < than.clock.Error
 }
 
-func (a *asker) quorum(ctx context.Context) (*told, error) {
+// askQuorum has a connection of its own: a broker answers in turn, and without a controller this question is not answered (Kafka 4.3.1), so that
+// whatever is asked after it would wait too.
+func askQuorum(ctx context.Context, addr string) (*told, error) {
+	a, err := newAsker(ctx, addr)
+	if err != nil {
+		return nil, err
+	}
+	defer a.client.Close()
 	req := kmsg.NewPtrDescribeQuorumRequest() // key 55; kadm has no call for it
 	topic := kmsg.NewDescribeQuorumRequestTopic()
 	topic.Topic = "__cluster_metadata"
 	topic.Partitions = append(topic.Partitions, kmsg.NewDescribeQuorumRequestTopicPartition())
 	req.Topics = append(req.Topics, topic)
+	// An answer of any kind first, so that the connection is there and does not count.
+	if err := a.client.Ping(ctx); err != nil {
+		return nil, err
+	}
 	sent := time.Now()
 	kresp, err := a.request(ctx, req)
 	if err != nil {

@@ -79,7 +79,7 @@ func brokers(c *Cluster) []Finding {
 	}
 	if n := len(c.Brokers); n < enough {
 		out = append(out, Finding{
-			Level: Risk, Group: groupBrokers, Check: "broker-count", Subject: "brokers", What: fmt.Sprintf("%d of them", n),
+			Level: Risk, Group: groupBrokers, Check: "broker-count", Subject: "brokers", What: fmt.Sprintf("%d", n),
 			Risk: "There is no room for three copies: one loss stops acks=all with two in sync, or leaves a single copy.",
 			Fix:  "Add brokers until there are three.",
 		})
@@ -112,9 +112,10 @@ func disagreements(c *Cluster) []Finding {
 	return out
 }
 
-// How long a voter may be silent, or behind, by the clock of the quorum's leader. Voters fetch every 500 ms when idle.
+// How long a voter may be silent, or behind, by the clock of the quorum's leader. Voters fetch every 500 ms when idle, and look for
+// another leader after 2 s (controller.quorum.fetch.timeout.ms).
 const (
-	voterSilent = 5 * time.Second
+	voterSilent = 3 * time.Second
 	voterBehind = 10 * time.Second
 )
 
@@ -137,6 +138,8 @@ func quorum(c *Cluster) []Finding {
 		all = append(all, v.ID)
 		what := ""
 		switch {
+		case c.down(v.ID):
+			what = "its node is down"
 		case v.FetchAgo < 0:
 			what = fmt.Sprintf("has not fetched since broker %d leads", q.Leader)
 		case ms(v.FetchAgo) > voterSilent:
@@ -170,6 +173,11 @@ func quorum(c *Cluster) []Finding {
 		}
 	}
 	return append(out, count)
+}
+
+// down says that neither the controller nor we hear from a node; one that we alone cannot reach is not down.
+func (c *Cluster) down(id int32) bool {
+	return slices.ContainsFunc(c.Brokers, func(b Broker) bool { return b.ID == id && b.Fenced && !b.Answers() })
 }
 
 func ms(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
@@ -267,7 +275,7 @@ func internals(c *Cluster) []Finding {
 		switch {
 		case copies > len(c.Brokers):
 			f.Level = Risk
-			f.Risk = fmt.Sprintf("It cannot be made on %d brokers, and what needs it does not work.", len(c.Brokers))
+			f.Risk = fmt.Sprintf("It cannot be made on %s, and what needs it does not work.", count(len(c.Brokers), "broker"))
 			f.Fix = fmt.Sprintf("Add brokers, or set %s=%d before its first use.", in.copies, c.target())
 		case copies < c.target():
 			f.Level, f.Risk = Risk, risk
@@ -286,11 +294,14 @@ func internals(c *Cluster) []Finding {
 	return out
 }
 
-func replicas(n int) string {
+func replicas(n int) string { return count(n, "replica") }
+
+// count writes a number of things.
+func count(n int, thing string) string {
 	if n == 1 {
-		return "1 replica"
+		return "1 " + thing
 	}
-	return fmt.Sprintf("%d replicas", n)
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // replication is about too few copies. Internal topics that internals knows are left to it.
@@ -329,12 +340,9 @@ func fine(found []Finding, seen int, check, what string) []Finding {
 	if n <= 0 {
 		return nil
 	}
-	subject := fmt.Sprintf("%d topics", n)
-	if n == 1 {
-		subject = "1 topic"
-	}
+	subject := count(n, "topic")
 	if len(found) > 0 {
-		subject += " more"
+		subject = count(n, "other topic")
 	}
 	return []Finding{{Level: OK, Group: groupTopics, Check: check, Subject: subject, What: what}}
 }
@@ -442,7 +450,7 @@ func partitions(c *Cluster) []Finding {
 			if n > 0 {
 				out = append(out, Finding{
 					Level: Risk, Group: groupPartitions, Check: check, Subject: t.Name,
-					What: fmt.Sprintf("%d of %d %s", n, len(t.Partitions), what), Risk: risk, Fix: fix,
+					What: fmt.Sprintf("%d of %s %s", n, count(len(t.Partitions), "partition"), what), Risk: risk, Fix: fix,
 				})
 			}
 		}
@@ -451,53 +459,60 @@ func partitions(c *Cluster) []Finding {
 		f(under, "under-replicated", "under-replicated: not in sync on "+ids(missing), "The next loss can stop their writes.", "Start the broker, or wait until it has caught up.")
 	}
 	if len(out) == 0 && total > 0 {
-		out = append(out, Finding{Level: OK, Group: groupPartitions, Check: "partitions", Subject: fmt.Sprintf("%d partitions", total), What: "each has a leader and all its replicas in sync"})
+		out = append(out, Finding{Level: OK, Group: groupPartitions, Check: "partitions", Subject: count(total, "partition"), What: "each has a leader and all its replicas in sync"})
 	}
 	return out
 }
 
-// writers is what the log gives away of producers. acks is not in it.
+// writers is what the log and the leaders give away of producers. acks is in neither.
 func writers(c *Cluster) []Finding {
 	var out []Finding
-	var ids, recent, plain, topics int
+	var active, recent, plain int
 	for _, t := range c.Topics {
-		var w Writers
+		w := t.writers()
+		recent, plain = recent+w.Recent, plain+w.Plain
 		for _, p := range t.Partitions {
-			w.Producers += p.Writers.Producers
-			w.Recent += p.Writers.Recent
-			w.Plain += p.Writers.Plain
-			if l := p.Writers.Last; l != nil && (w.Last == nil || l.After(*w.Last)) {
-				w.Last = l
+			if p.Writers.Producers > 0 {
+				active++
 			}
-		}
-		ids, recent, plain = ids+w.Producers, recent+w.Recent, plain+w.Plain
-		if w.Recent > 0 {
-			topics++
 		}
 		if w.Plain > 0 {
 			out = append(out, Finding{
 				Level: Note, Group: groupWriters, Check: "idempotence", Subject: t.Name,
-				What: fmt.Sprintf("%d of its last %d batches have no producer id (the youngest batch is of %s)", w.Plain, w.Recent, w.Last.UTC().Format("2006-01-02 15:04:05 UTC")),
-				Risk: "That producer is not idempotent: a retry can write a record twice or out of order, and its acks may be less than all.",
+				What: fmt.Sprintf("%d of its last %d batches have no producer id (the youngest is of %s)", w.Plain, w.Recent, w.Last.UTC().Format("2006-01-02 15:04:05 UTC")),
+				Risk: "Their producer is not idempotent: a retry can write a record twice or out of order, and its acks may be less than all.",
 				Fix:  "Set enable.idempotence=true in it, which takes acks=all.",
 			})
 		}
 	}
-	if recent > 0 && plain == 0 {
-		out = append(out, Finding{
-			Level: OK, Group: groupWriters, Check: "idempotence", Subject: "producers",
-			What: fmt.Sprintf("the last %d batches in %d topics all have a producer id: idempotent", recent, topics),
-		})
+	f := Finding{Level: OK, Group: groupWriters, Check: "idempotence", Subject: "producers"}
+	switch {
+	case recent > 0 && plain == 0:
+		f.What = fmt.Sprintf("idempotent: the last %d batches all have a producer id; leaders know such producers on %s", recent, count(active, "partition"))
+		out = append(out, f)
+	case active > 0:
+		f.What = "idempotent ones wrote to " + count(active, "partition") + " within about a day"
+		out = append(out, f)
 	}
-	acks := Finding{
+	return append(out, Finding{
 		Level: Note, Group: groupWriters, Check: "acks", Subject: "acks", What: "not in the log, and no broker tells it: look in the producers' settings",
 		Risk: "With acks=1 or 0 a producer takes for written what is lost with one broker.",
 		Fix:  "Set acks=all. The Java client, librdkafka and franz-go insist on it for idempotent producers.",
+	})
+}
+
+// writers sums up what its partitions know.
+func (t Topic) writers() Writers {
+	var sum Writers
+	for _, p := range t.Partitions {
+		sum.Producers += p.Writers.Producers
+		sum.Recent += p.Writers.Recent
+		sum.Plain += p.Writers.Plain
+		if l := p.Writers.Last; l != nil && (sum.Last == nil || l.After(*sum.Last)) {
+			sum.Last = l
+		}
 	}
-	if recent == 0 && ids == 0 {
-		acks.What = "nobody writes to be judged by; acks would not show in any case"
-	}
-	return append(out, acks)
+	return sum
 }
 
 // From what difference of clocks on a finding is made, beyond the error of measurement. Kafka elects and replicates without clocks; retention,

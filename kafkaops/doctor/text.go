@@ -22,7 +22,8 @@ func Text(w io.Writer, r Report, width int, paint func(Level, string) string) er
 		}
 		fmt.Fprintf(&b, "Cluster %s: %d brokers, %d topics, %d partitions\n", c.ID, len(c.Brokers), len(c.Topics), n)
 	}
-	for _, g := range groups(merge(r.Findings)) {
+	merged := merge(r.Findings)
+	for _, g := range groups(merged) {
 		fmt.Fprintf(&b, "\n%s\n", g[0].Group)
 		pad := 0
 		for _, f := range g {
@@ -30,19 +31,23 @@ func Text(w io.Writer, r Report, width int, paint func(Level, string) string) er
 				pad = max(pad, n)
 			}
 		}
+		indent := strings.Repeat(" ", indented+pad+2)
 		for _, f := range g {
 			mark := paint(f.Level, string(f.Level)) + strings.Repeat(" ", len(Note)-len(f.Level))
-			line := fmt.Sprintf("%-*s  %s", pad, f.Subject, f.What)
-			indent := indented + pad + 2
-			fmt.Fprintf(&b, "  %s  %s\n", mark, strings.Join(wrap(line, width-indented, indent-indented), "\n"+strings.Repeat(" ", indented)))
-			for _, more := range []string{f.Risk, arrow(f.Fix)} {
-				if more != "" {
-					fmt.Fprintf(&b, "%s%s\n", strings.Repeat(" ", indent), strings.Join(wrap(more, width-indent, 0), "\n"+strings.Repeat(" ", indent)))
-				}
+			fmt.Fprintf(&b, "  %s  %-*s", mark, pad, f.Subject)
+			if utf8.RuneCountInString(f.Subject) > pad {
+				b.WriteString("\n" + indent)
+			} else {
+				b.WriteString("  ")
 			}
+			var lines []string
+			for _, text := range []string{f.What, f.Risk, arrow(f.Fix)} {
+				lines = append(lines, wrap(text, width-len(indent))...)
+			}
+			fmt.Fprintln(&b, strings.Join(lines, "\n"+indent))
 		}
 	}
-	fmt.Fprintf(&b, "\n%s\n", verdict(r))
+	fmt.Fprintf(&b, "\n%s\n", verdict(Report{Findings: merged}))
 	_, err := io.WriteString(w, strings.TrimPrefix(b.String(), "\n"))
 	return err
 }
@@ -80,7 +85,7 @@ func merge(in []Finding) []Finding {
 		}
 		subjects[key] = append(subjects[key], f.Subject)
 	}
-	const named = 3
+	const named = 2
 	for i, f := range out {
 		f.Subject = ""
 		names := subjects[f]
@@ -92,7 +97,7 @@ func merge(in []Finding) []Finding {
 	return out
 }
 
-// groups splits findings by their heading, in the order in which headings come up.
+// groups splits findings by their heading, in the order in which headings come up, the worst first in each.
 func groups(in []Finding) [][]Finding {
 	var out [][]Finding
 	at := make(map[string]int)
@@ -105,28 +110,28 @@ func groups(in []Finding) [][]Finding {
 		}
 		out[i] = append(out[i], f)
 	}
+	worst := []Level{Risk, Note, OK}
+	for _, g := range out {
+		slices.SortStableFunc(g, func(a, b Finding) int { return slices.Index(worst, a.Level) - slices.Index(worst, b.Level) })
+	}
 	return out
 }
 
-// wrap breaks a line at spaces; what follows the first is indented. Spaces that align the first line stay.
-func wrap(line string, width, indent int) []string {
+// wrap breaks a text into lines of at most width characters; a longer word has a line of its own.
+func wrap(text string, width int) []string {
 	var out []string
-	for rest := line; ; {
-		if utf8.RuneCountInString(rest) <= width {
-			return append(out, rest)
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
+			out, line = append(out, line), ""
 		}
-		runes := []rune(rest)
-		cut := -1
-		for i := min(width, len(runes)-1); i > indent; i-- {
-			if runes[i] == ' ' {
-				cut = i
-				break
-			}
+		if line != "" {
+			line += " "
 		}
-		if cut < 0 { // a word that is longer than the line
-			return append(out, rest)
-		}
-		out = append(out, strings.TrimRight(string(runes[:cut]), " "))
-		rest = strings.Repeat(" ", indent) + strings.TrimLeft(string(runes[cut:]), " ")
+		line += word
 	}
+	if line == "" {
+		return out
+	}
+	return append(out, line)
 }

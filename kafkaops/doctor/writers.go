@@ -50,7 +50,7 @@ func (g *gatherer) describeWriters(ctx context.Context) {
 	for id := range leads {
 		askers, who[g.nodes[id]] = append(askers, g.nodes[id]), id
 	}
-	all(ctx, askers, writesWithin, func(ctx context.Context, a *asker) {
+	all(ctx, askers, answerWithin, func(ctx context.Context, a *asker) {
 		parts := leads[who[a]]
 		err := a.writers(ctx, parts)
 		if err == nil {
