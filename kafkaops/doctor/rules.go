@@ -362,19 +362,19 @@ func minISR(c *Cluster) []Finding {
 		case least == 1:
 			f.Risk = "acks=all can mean the leader alone: a record that was acknowledged is lost with it."
 			f.Fix = "Set it to 2."
-			if copies == 2 {
-				f.Fix = "Raise the replication factor to 3, then set it to 2."
-			}
 		case least > copies:
 			f.What += fmt.Sprintf(", with %s", replicas(copies))
 			f.Risk = fmt.Sprintf("Kafka 4 counts it as %d: one loss stops every acks=all write. Older brokers may refuse them all.", copies)
-			f.Fix = "Set it to one less than the replication factor."
+			f.Fix = fmt.Sprintf("Set it to %d.", copies-1)
 		case least == copies:
 			f.What += ", as many as replicas"
 			f.Risk = "One loss, or one restart, stops every acks=all write."
-			f.Fix = "Set it to one less than the replication factor; with two replicas raise those to 3 first."
+			f.Fix = fmt.Sprintf("Set it to %d.", copies-1)
 		default:
 			continue
+		}
+		if copies < enough {
+			f.Fix = "Raise the replication factor to 3, and set it to 2."
 		}
 		out = append(out, f)
 	}
@@ -456,7 +456,7 @@ func partitions(c *Cluster) []Finding {
 		}
 		f(offline, "offline", "offline: no leader", "They take no writes and no reads.", "Start the brokers that hold them; the last one in sync first.")
 		f(short, "under-min-isr", fmt.Sprintf("under %s %d", keyMinISR, least), "They refuse every acks=all write.", "Start the brokers that are missing.")
-		f(under, "under-replicated", "under-replicated: not in sync on "+ids(missing), "The next loss can stop their writes.", "Start the broker, or wait until it has caught up.")
+		f(under, "under-replicated", "under-replicated: not in sync on broker "+ids(missing), "The next loss can stop their writes.", "Start the broker, or wait until it has caught up.")
 	}
 	if len(out) == 0 && total > 0 {
 		out = append(out, Finding{Level: OK, Group: groupPartitions, Check: "partitions", Subject: count(total, "partition"), What: "each has a leader and all its replicas in sync"})

@@ -69,7 +69,7 @@ func TestRules(t *testing.T) {
 		"one copy":                    {copies(1, "1"), []string{"risk replication orders"}, []string{"replication factor 1", "Raise it to 3"}},
 		"one copy, min ISR of others": {copies(1, "2"), []string{"risk replication orders"}, nil},
 		"two copies, one in sync":     {copies(2, "1"), []string{"risk min-isr orders", "risk replication orders"}, []string{"replication factor 2"}},
-		"two copies, both in sync":    {copies(2, "2"), []string{"risk min-isr orders", "risk replication orders"}, []string{"as many as replicas"}},
+		"two copies, both in sync":    {copies(2, "2"), []string{"risk min-isr orders", "risk replication orders"}, []string{"as many as replicas", "Raise the replication factor to 3, and set it to 2."}},
 		"min ISR 1":                   {copies(3, "1"), []string{"risk min-isr orders"}, []string{"min.insync.replicas 1 (set on the topic)", "leader alone"}},
 		"min ISR as many as replicas": {copies(3, "3"), []string{"risk min-isr orders"}, []string{"one restart"}},
 		"min ISR more than replicas":  {copies(3, "4"), []string{"risk min-isr orders"}, []string{"with 3 replicas", "counts it as 3"}},
@@ -94,7 +94,7 @@ func TestRules(t *testing.T) {
 			[]string{"in the brokers' files"},
 		},
 
-		"under-replicated": {on(func(p *Partition) { p.ISR = []int32{1, 3} }), []string{"risk under-replicated orders"}, []string{"3 of 3 partitions under-replicated: not in sync on 2"}},
+		"under-replicated": {on(func(p *Partition) { p.ISR = []int32{1, 3} }), []string{"risk under-replicated orders"}, []string{"3 of 3 partitions under-replicated: not in sync on broker 2"}},
 		"under min ISR":    {on(func(p *Partition) { p.ISR = []int32{1} }), []string{"risk under-min-isr orders"}, []string{"refuse every acks=all write"}},
 		"offline":          {on(func(p *Partition) { p.Leader, p.ISR = -1, []int32{2} }), []string{"risk offline orders"}, []string{"no leader"}},
 		"a min ISR that cannot be met counts as the replicas": {
