@@ -488,7 +488,7 @@ func writers(c *Cluster) []Finding {
 	f := Finding{Level: OK, Group: groupWriters, Check: "idempotence", Subject: "producers"}
 	switch {
 	case recent > 0 && plain == 0:
-		f.What = fmt.Sprintf("idempotent: the last %d batches all have a producer id; leaders know such producers on %s", recent, count(active, "partition"))
+		f.What = fmt.Sprintf("idempotent: all the batches looked at (%d) have a producer id; leaders know such producers on %s", recent, count(active, "partition"))
 		out = append(out, f)
 	case active > 0:
 		f.What = "idempotent ones wrote to " + count(active, "partition") + " within about a day"
