@@ -22,11 +22,15 @@ import (
 // version is the release; builds from a checkout say so.
 const version = "0.1.0-dev"
 
-// Exit codes. 1 is kept for a bad verdict.
+// Exit codes.
 const (
 	exitOK     = 0
+	exitBad    = 1 // it ran, and its verdict is bad
 	exitCannot = 2
 )
+
+// errBadVerdict ends a command whose report has said all there is to say.
+var errBadVerdict = errors.New("the verdict is bad")
 
 func main() {
 	// Two hidden programs live in this binary, so that they are there wherever it is: the parent of the brokers, and the one that puts the
@@ -46,11 +50,22 @@ func main() {
 func run() int {
 	err := fang.Execute(context.Background(), newRoot(),
 		fang.WithVersion(version),
-		fang.WithErrorHandler(func(w io.Writer, _ fang.Styles, err error) { fmt.Fprintln(w, "kassa: "+oneLine(err)) }))
-	if err != nil {
-		return exitCannot
+		fang.WithErrorHandler(func(w io.Writer, _ fang.Styles, err error) {
+			if !errors.Is(err, errBadVerdict) {
+				fmt.Fprintln(w, "kassa: "+oneLine(err))
+			}
+		}))
+	return exitCode(err)
+}
+
+func exitCode(err error) int {
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errBadVerdict):
+		return exitBad
 	}
-	return exitOK
+	return exitCannot
 }
 
 // oneLine is what a person is told: the sentence of a UserError, else the whole chain, never more than a line.
@@ -73,7 +88,7 @@ type usageError struct{ error }
 
 func newRoot() *cobra.Command {
 	root := newScreen()
-	root.AddCommand(newCluster(), newService())
+	root.AddCommand(newCluster(), newService(), newDoctor())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	return root
 }

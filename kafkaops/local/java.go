@@ -33,7 +33,7 @@ func findJava(ctx context.Context, cfg Config) (javaVM, error) {
 		return javaVM{}, err
 	}
 	build, err := os.ReadFile(filepath.Join(filepath.Dir(filepath.Dir(path)), "release"))
-	major := releaseMajor(string(build))
+	major := major(releaseVersion(string(build)))
 	if err != nil || major == 0 {
 		build, err = exec.CommandContext(ctx, path, "-version").CombinedOutput()
 		if ctx.Err() != nil {
@@ -91,14 +91,14 @@ func javaPath(given string) (string, error) {
 	return found, nil
 }
 
-// releaseMajor reads JAVA_VERSION="17.0.15" from a JDK's release file; 0 if it is not there.
-func releaseMajor(release string) int {
+// releaseVersion reads JAVA_VERSION="17.0.15" from a JDK's release file; "" if it is not there.
+func releaseVersion(release string) string {
 	for lines := bufio.NewScanner(strings.NewReader(release)); lines.Scan(); {
 		if v, ok := strings.CutPrefix(lines.Text(), "JAVA_VERSION="); ok {
-			return major(strings.Trim(v, `"`))
+			return strings.Trim(v, `"`)
 		}
 	}
-	return 0
+	return ""
 }
 
 var quotedVersion = regexp.MustCompile(`version "([^"]+)"`)

@@ -246,8 +246,10 @@ func (s *starter) try(ctx context.Context) error {
 	return wait.Wait()
 }
 
+func (c *Cluster) portLocks() string { return portLocks(c.cfg.CacheDir) }
+
 // portLocks is where ports are locked, common to all kassas of a user.
-func (c *Cluster) portLocks() string { return c.cfg.CacheDir + "/ports" }
+func portLocks(cacheDir string) string { return cacheDir + "/ports" }
 
 // goAside runs f until Close, which waits for it. After Close it does nothing.
 func (c *Cluster) goAside(f func()) {
