@@ -13,8 +13,9 @@ import (
 // atLeastOnce writes what follows from a batch with an idempotent producer, and commits the batch's offsets when that is
 // acknowledged. A crash in between repeats the batch, with the same ids.
 type atLeastOnce struct {
-	cl  *kgo.Client
-	end context.CancelFunc
+	cl          *kgo.Client
+	end         context.CancelFunc
+	group, name string
 }
 
 func openAtLeastOnce(svc Service, cfg Config, assigned func(partitions int)) (session, error) {
@@ -29,7 +30,7 @@ func openAtLeastOnce(svc Service, cfg Config, assigned func(partitions int)) (se
 		end()
 		return nil, err
 	}
-	return &atLeastOnce{cl: cl, end: end}, nil
+	return &atLeastOnce{cl: cl, end: end, group: svc.Name, name: memberName(svc, cfg)}, nil
 }
 
 func (a *atLeastOnce) client() *kgo.Client { return a.cl }
@@ -56,4 +57,4 @@ func (a *atLeastOnce) commit(ctx context.Context, out []*kgo.Record) (bool, erro
 	return false, fmt.Errorf("committing offsets: %w", err)
 }
 
-func (a *atLeastOnce) close() { leave(a.cl, a.end) }
+func (a *atLeastOnce) close(forGood bool) { quit(a.cl, a.end, a.group, a.name, forGood) }

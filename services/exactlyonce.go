@@ -11,9 +11,10 @@ import (
 
 // exactlyOnce writes what follows from a batch and the batch's offsets in one transaction (KIP-98, KIP-447).
 type exactlyOnce struct {
-	s    *kgo.GroupTransactSession
-	end  context.CancelFunc
-	open bool // a transaction has begun and has not ended
+	s           *kgo.GroupTransactSession
+	end         context.CancelFunc
+	group, name string
+	open        bool // a transaction has begun and has not ended
 }
 
 func openExactlyOnce(svc Service, cfg Config, assigned func(partitions int)) (session, error) {
@@ -21,7 +22,7 @@ func openExactlyOnce(svc Service, cfg Config, assigned func(partitions int)) (se
 	s, err := kgo.NewGroupTransactSession(options(
 		svc, cfg, assigned,
 		kgo.WithContext(ctx),
-		kgo.TransactionalID(fmt.Sprintf("kassa.%s.%s.%d", svc.Name, cfg.Instance, cfg.Slot)),
+		kgo.TransactionalID(memberName(svc, cfg)),
 		kgo.TransactionTimeout(transactionTimeout),
 		kgo.FetchMaxWait(longestFetch),
 	)...)
@@ -29,7 +30,7 @@ func openExactlyOnce(svc Service, cfg Config, assigned func(partitions int)) (se
 		end()
 		return nil, err
 	}
-	return &exactlyOnce{s: s, end: end}, nil
+	return &exactlyOnce{s: s, end: end, group: svc.Name, name: memberName(svc, cfg)}, nil
 }
 
 func (e *exactlyOnce) client() *kgo.Client { return e.s.Client() }
@@ -68,13 +69,13 @@ func (e *exactlyOnce) commit(ctx context.Context, out []*kgo.Record) (bool, erro
 	return committed, nil
 }
 
-func (e *exactlyOnce) close() {
+func (e *exactlyOnce) close(forGood bool) {
 	if e.open {
 		ctx, cancel := context.WithTimeout(context.Background(), abortGrace)
 		_, _ = e.s.End(ctx, kgo.TryAbort) // else the broker does it, by the transaction timeout or the next client's epoch
 		cancel()
 	}
-	leave(e.s.Client(), e.end)
+	quit(e.s.Client(), e.end, e.group, e.name, forGood)
 }
 
 // firstError keeps the first error of many promises.

@@ -82,7 +82,7 @@ func (r *Runner) Run(ctx context.Context) error {
 			r.figures.left(err)
 			r.log.Warn("replacing the Kafka client", "service", r.svc.Name, "err", err)
 		}
-		s.close()
+		s.close(ctx.Err() != nil)
 		if commits > 0 {
 			failures = 0
 		}
