@@ -175,9 +175,12 @@ func (s *terminal) nothingLeft() {
 }
 
 // brokers are the pids of the JVMs whose data is in this terminal's temporary directory.
-func (s *terminal) brokers() []int {
+func (s *terminal) brokers() []int { return jvms(s.tmp) }
+
+// jvms are the brokers whose data is below tmp.
+func jvms(tmp string) []int {
 	var pids []int
-	out, _ := exec.Command("pgrep", "-f", s.tmp).Output()
+	out, _ := exec.Command("pgrep", "-f", tmp).Output()
 	for _, line := range strings.Fields(string(out)) {
 		pid, _ := strconv.Atoi(line)
 		if cmdline, err := exec.Command("ps", "-o", "args=", "-p", line).Output(); err == nil && bytes.Contains(cmdline, []byte("kafka.Kafka")) {

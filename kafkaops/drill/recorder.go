@@ -100,6 +100,13 @@ func (r *Recorder) Timelines() []Timeline {
 	return out
 }
 
+// Measuring says that the probe writes, or is about to.
+func (r *Recorder) Measuring() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.probe != nil || time.Since(r.armed) < armPatience
+}
+
 // Arm has the probe write from now on for a while: a fault that follows need not wait for it. It returns at once.
 func (r *Recorder) Arm() {
 	r.mu.Lock()
