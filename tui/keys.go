@@ -15,7 +15,7 @@ const (
 	anywhere where = iota
 	inTail
 	inBrokers
-	inList // partitions, timeline
+	inViews
 )
 
 // action is something that a key does. Every key of the screen is in bindings, which drives dispatch, hints and help.
@@ -49,6 +49,8 @@ func bindings() []action {
 		{Binding: bind("/", "/", "filter"), in: inTail, group: "Tails", hint: true, do: (*Model).openFilter},
 		{Binding: bind("enter", "enter", "open"), in: inTail, group: "Tails", hint: true, do: (*Model).inspect},
 		{Binding: bind("enter", "enter", "details"), in: inBrokers, group: "Brokers", do: (*Model).inspectNode},
+		{Binding: bind("v", "v", "next view"), in: inViews, group: "Cluster views", hint: true, do: (*Model).nextView},
+		{Binding: bind("enter", "enter", "details"), in: inViews, group: "Cluster views", hint: true, when: showing(viewPartitions, viewGroups), do: (*Model).inspectRow},
 
 		{Binding: bind("c", "c", "checkout"), group: "Shop", hint: true, when: ready, do: (*Model).checkout},
 		{Binding: bind("b", "b", "load on/off"), group: "Shop", hint: true, when: ready, do: (*Model).toggleLoad},
@@ -86,6 +88,10 @@ func (a action) here(m *Model) bool {
 		}
 	case inBrokers:
 		if m.focus != paneBrokers {
+			return false
+		}
+	case inViews:
+		if m.focus != panePartitions {
 			return false
 		}
 	}
