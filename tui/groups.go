@@ -111,10 +111,10 @@ func (m *Model) groupLine(g watch.Group, w int, c groupColumns, selected bool) s
 	if g.TotalLag() < 0 {
 		lagStyle = s.Dim
 	}
-	name := " " + fit(safe(g.Name), c.name-1) + " "
-	rest := s.Dim.Render(fit(safe(kindOf(g)), c.kind)) + s.Dim.Render(fit(figure(g.Coordinator), c.coordinator)) +
+	name := " " + cell(safe(g.Name), c.name)
+	rest := s.Dim.Render(cell(safe(kindOf(g)), c.kind)) + s.Dim.Render(fit(figure(g.Coordinator), c.coordinator)) +
 		right(memberCount(g), c.members) + lagStyle.Render(right(lag, c.lag)) + s.Dim.Render(right(count(g.Rebalances), c.rebalances))
-	line := name + style.Render(fit(safe(state), c.state-1)+" ") + rest + s.Warn.Render(right(m.groupAge(g, c.age), c.age))
+	line := name + style.Render(cell(safe(state), c.state)) + rest + s.Warn.Render(right(m.groupAge(g, c.age), c.age))
 	if selected {
 		return s.Select.Render(fit(ansi.Strip(line), w))
 	}
@@ -224,6 +224,14 @@ func (m *Model) groupLines(g watch.Group) []string {
 			right(figure(l.End), 12)+s.Strong.Render(right(figure(l.Lag), 10)))
 	}
 	return lines
+}
+
+// cell is fit with a space between it and the next.
+func cell(text string, w int) string {
+	if w <= 0 {
+		return ""
+	}
+	return fit(text, w-1) + " "
 }
 
 // right puts text at the right edge of w cells.
