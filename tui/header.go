@@ -16,7 +16,7 @@ func (m *Model) header(w int) string {
 		text string
 		rank int // lower stays longer
 	}
-	parts := []part{{s.Brand.Render("kassa"), 0}}
+	parts := []part{{s.Brand.Render("kassa"), 1}}
 	add := func(rank int, text string) { parts = append(parts, part{text, rank}) }
 	dim := s.Dim.Render
 
@@ -31,7 +31,7 @@ func (m *Model) header(w int) string {
 		if info.Simulated {
 			add(0, s.Warn.Render("SIMULATED"))
 		}
-		add(1, info.Provider)
+		add(2, info.Provider)
 		add(9, dim("Kafka ")+info.Version)
 		add(7, info.Profile)
 	}
@@ -41,12 +41,13 @@ func (m *Model) header(w int) string {
 		if up < len(st.Nodes) {
 			style = s.Bad
 		}
-		add(1, style.Render(fmt.Sprintf("%d/%d up", up, len(st.Nodes))))
+		add(0, style.Render(fmt.Sprintf("%d/%d up", up, len(st.Nodes))))
 		switch q := st.Quorum; {
 		case q.Seen.IsZero():
 			add(3, dim("controller ?"))
 		case !q.Known:
-			add(2, s.Bad.Render("NO QUORUM")+dim(fmt.Sprintf(" for %s", age(m.now().Sub(q.Seen)))))
+			add(0, s.Bad.Render("NO QUORUM"))
+			add(7, dim("for "+age(m.now().Sub(q.Seen))))
 		default:
 			add(3, dim("controller ")+s.Accent.Render(fmt.Sprint(q.Leader))+dim(" epoch ")+fmt.Sprint(q.Epoch))
 		}
@@ -54,11 +55,18 @@ func (m *Model) header(w int) string {
 			add(1, s.Bad.Render("WRITES WAIT"))
 		}
 		under := st.UnderReplicated()
+		rank := 4
 		style = s.Good
 		if under > 0 {
-			style = s.Warn
+			rank, style = 1, s.Warn
 		}
-		add(4, dim("under-replicated ")+style.Render(fmt.Sprint(under)))
+		add(rank, dim("under-replicated ")+style.Render(fmt.Sprint(under)))
+		if n := st.Offline(); n > 0 {
+			add(0, s.Bad.Render(fmt.Sprintf("offline %d", n)))
+		}
+		if n := st.UnderMinISR(); n > 0 {
+			add(0, s.Bad.Render(fmt.Sprintf("under-min-ISR %d", n)))
+		}
 		add(8, dim(m.backend.Delivery))
 	}
 	if m.backend != nil {

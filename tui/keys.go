@@ -19,6 +19,7 @@ const (
 	inBrokers
 	inCluster // brokers, and partitions: there an act hits the selected one's leader
 	inTimeline
+	inViews
 )
 
 // action is something that a key does. Every key of the screen is in bindings, which drives dispatch, hints and help.
@@ -54,6 +55,8 @@ func bindings() []action {
 		{Binding: bind("/", "/", "filter"), in: inTail, group: "Tails", hint: true, do: (*Model).openFilter},
 		{Binding: bind("enter", "enter", "open"), in: inTail, group: "Tails", hint: true, do: (*Model).inspect},
 		{Binding: bind("enter", "enter", "details"), in: inBrokers, group: "Brokers", do: (*Model).inspectNode},
+		{Binding: bind("v", "v", "next view"), in: inViews, group: "Cluster views", hint: true, do: (*Model).nextView},
+		{Binding: bind("enter", "enter", "details"), in: inViews, group: "Cluster views", hint: true, when: showing(viewPartitions, viewGroups), do: (*Model).inspectRow},
 
 		{Binding: bind("c", "c", "checkout"), group: "Shop", hint: true, when: ready, do: (*Model).checkout},
 		{Binding: bind("b", "b", "load on/off"), group: "Shop", hint: true, when: ready, do: (*Model).toggleLoad},
@@ -97,11 +100,15 @@ func (a action) here(m *Model) bool {
 			return false
 		}
 	case inCluster:
-		if m.focus != paneBrokers && m.focus != panePartitions {
+		if m.focus != paneBrokers && (m.focus != panePartitions || m.view != viewPartitions) {
 			return false
 		}
 	case inTimeline:
 		if m.focus != paneTimeline {
+			return false
+		}
+	case inViews:
+		if m.focus != panePartitions {
 			return false
 		}
 	}

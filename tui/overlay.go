@@ -23,13 +23,14 @@ type overlay struct {
 	title string
 	lines []string
 	top   int
-	copy  string // what y copies
+	copy  string          // what y copies
+	live  func() []string // makes lines anew each time that it is drawn; nil: they stay
 }
 
 func (m *Model) openHelp() tea.Cmd {
 	s := m.styles
 	var lines []string
-	for _, group := range []string{"Shop", "Brokers", "Tails", "Move", "View"} {
+	for _, group := range []string{"Shop", "Brokers", "Tails", "Cluster views", "Move", "View"} {
 		lines = append(lines, s.Strong.Render(group))
 		for _, a := range m.keys {
 			if h := a.Help(); a.group == group && (a.do != nil || h.Key == "1-7") && h.Key != "5" {
@@ -50,6 +51,10 @@ func (m *Model) openHelp() tea.Cmd {
 		"  ·2    replica 2 is missing from the ISR",
 		"  3≠    the leader is not the preferred replica 3",
 		"  2?    the metadata still names broker 2, which is down",
+		"  NO LEADER       nobody can read or write the partition",
+		"  below min ISR   writes with acks=all are refused",
+		"  ELR 2           replica 2 has all that was committed and may lead (KIP-966)",
+		"  –               not known",
 		"  controller?  led the quorum when that was last known")
 	m.overlay = &overlay{title: "help", lines: lines}
 	return nil

@@ -10,6 +10,7 @@ import (
 
 	"charm.land/bubbles/v2/textinput"
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"kassa/kafkaops"
 	"kassa/kafkaops/drill"
@@ -74,6 +75,8 @@ type Model struct {
 	loadStep  int
 
 	nodeAt, partAt, timeAt int
+	view                   view // of pane 6
+	groupAt, voterAt       int
 
 	last      kafkaops.Fault  // the last fault, for .
 	question  *kafkaops.Fault // asked and not answered
@@ -416,7 +419,7 @@ func (m *Model) moveBy(n int) tea.Cmd {
 	case m.focus == paneBrokers && m.state != nil:
 		m.nodeAt, m.byRole = clamp(m.nodeAt, len(m.state.Nodes)), false
 	case m.focus == panePartitions && m.state != nil:
-		m.partAt = clamp(m.partAt, len(m.state.Partitions))
+		m.moveInView(n)
 	case m.focus == paneTimeline:
 		m.timeAt = clamp(m.timeAt, len(m.acts()))
 	}
@@ -473,6 +476,9 @@ func (m *Model) View() tea.View {
 	case m.question != nil:
 		v.Content = onTop(lines, m.renderQuestion(*m.question, m.width), m.width, m.height)
 	case m.overlay != nil:
+		if m.overlay.live != nil {
+			m.overlay.lines = m.overlay.live()
+		}
 		v.Content = onTop(lines, m.overlay.render(m.styles, m.width, m.height), m.width, m.height)
 	default:
 		v.Content = strings.Join(lines, "\n")
@@ -541,13 +547,9 @@ func (m *Model) pane(p paneID, r rect) []string {
 		status = m.stateAge()
 		lines = m.renderBrokers(w, h, focused)
 	case panePartitions:
-		title += s.Strong.Render("partitions")
-		status = m.stateAge()
-		if m.state != nil && !m.state.Quorum.Known && !m.state.Quorum.Seen.IsZero() {
-			// A broker that still answers repeats what it knew: without a quorum nobody can change it.
-			status = s.Bad.Render("frozen for " + age(m.now().Sub(m.state.Quorum.Seen)))
-		}
-		lines = m.renderPartitions(w, h, focused)
+		status = m.viewStatus()
+		title += m.viewTitle(w - 6 - ansi.StringWidth(status))
+		lines = m.renderView(w, h, focused)
 	case paneTimeline:
 		title += s.Strong.Render("timeline")
 		lines = m.renderTimeline(w, h)
@@ -578,7 +580,7 @@ func (m *Model) stateAge() string {
 	if newest.IsZero() {
 		return m.styles.Warn.Render("no broker has answered yet")
 	}
-	if old := m.now().Sub(newest); old > 1500*time.Millisecond {
+	if old := m.now().Sub(newest); old > pictureOld {
 		return m.styles.Warn.Render(age(old) + " old")
 	}
 	return ""

@@ -85,7 +85,9 @@ func TestE2ETwoDown(t *testing.T) {
 	s.press("y")
 	s.see("2/3 up", "✓ acked")
 	acked := time.Since(begun)
-	s.until("all that was pending is complete", func() bool { return strings.Contains(s.screen(), " 0 in flight") && !strings.Contains(s.screen(), "unacked") })
+	s.until("all that was pending is complete", func() bool {
+		return strings.Contains(s.screen(), " 0 in flight") && !strings.Contains(s.screen(), "unacked")
+	})
 	t.Logf("after the start of one: the order was acknowledged after %d ms, all was complete after %d ms", acked.Milliseconds(), time.Since(begun).Milliseconds())
 	if lost := regexp.MustCompile(`\d+ refused|\d+ dead-lettered`).FindString(s.screen()); lost != "" {
 		t.Errorf("%s:\n%s", lost, s.screen())

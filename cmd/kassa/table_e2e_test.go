@@ -63,7 +63,9 @@ func TestFaultTable(t *testing.T) {
 		{"pause of a leader", func() { point(follower()); s.press("p", "y") }, func() { s.press("p", "y") }},
 		{"pause of the controller", func() { s.press("5", "C", "p", "y") }, func() { s.press("p", "y") }},
 		{"restart", func() { point(follower()); s.press("r", "y") }, func() {}},
-		{"rolling restart", func() { s.press("5", "R", "y") }, func() { s.until("three restarts", func() bool { return strings.Count(s.screen(), "restart broker") >= 3 }) }},
+		{"rolling restart", func() { s.press("5", "R", "y") }, func() {
+			s.until("three restarts", func() bool { return strings.Count(s.screen(), "restart broker") >= 3 })
+		}},
 		{"two of three down", func() { point("1"); s.press("K", "y"); s.see("2/3 up"); s.press("j", "K", "y") }, func() {
 			s.press("S", "y")
 			s.see("2/3 up")
@@ -102,7 +104,9 @@ func TestFaultTable(t *testing.T) {
 // panes is what a screen says, in the columns of the table.
 func panes(screen string) []string {
 	lines := strings.Split(screen, "\n")
-	find := func(pattern string) string { return strings.Join(strings.Fields(regexp.MustCompile(pattern).FindString(screen)), " ") }
+	find := func(pattern string) string {
+		return strings.Join(strings.Fields(regexp.MustCompile(pattern).FindString(screen)), " ")
+	}
 	header := find(`\d/3 up.*?under-replicated \d`)
 	var brokers []string
 	for _, l := range lines {

@@ -2,9 +2,12 @@ package watch
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
 
 	"kassa/kafkaops"
 )
@@ -79,6 +82,7 @@ func (w *Watcher) askView(ctx context.Context, id int32, a *asking) {
 	}
 	defer broker.close()
 	var detailed time.Time
+	var before kadm.Metadata
 	for {
 		start := time.Now()
 		md, err := within(ctx, w.cfg.Deadline, broker.metadata)
@@ -92,8 +96,8 @@ func (w *Watcher) askView(ctx context.Context, id int32, a *asking) {
 			}
 			return m.answered(id, md, at)
 		})
-		if err == nil && at.Sub(detailed) >= w.cfg.DetailEvery {
-			detailed = at
+		if err == nil && (at.Sub(detailed) >= w.cfg.DetailEvery || isrsDiffer(before, md)) {
+			detailed, before = at, md
 			d, _ := within(ctx, w.cfg.Deadline, func(ctx context.Context) (details, error) { return broker.details(ctx), nil })
 			w.learn(ctx, func(m *model) bool { m.detailed(id, d); return false })
 		}
@@ -110,6 +114,18 @@ func (w *Watcher) askView(ctx context.Context, id int32, a *asking) {
 			return
 		}
 	}
+}
+
+// isrsDiffer says that an ISR has changed, and with it perhaps the replicas that are eligible beside it.
+func isrsDiffer(a, b kadm.Metadata) bool {
+	for name, t := range b.Topics {
+		for id, p := range t.Partitions {
+			if old, ok := a.Topics[name].Partitions[id]; ok && !slices.Equal(old.ISR, p.ISR) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func within[T any](ctx context.Context, limit time.Duration, ask func(context.Context) (T, error)) (T, error) {

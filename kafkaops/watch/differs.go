@@ -29,7 +29,7 @@ func samePartition(a, b Partition) bool {
 }
 
 func sameGroup(a, b Group) bool {
-	return a.Name == b.Name && a.State == b.State && a.Protocol == b.Protocol && a.Coordinator == b.Coordinator &&
+	return a.Name == b.Name && a.Type == b.Type && a.State == b.State && a.Rebalances == b.Rebalances && a.Protocol == b.Protocol && a.Coordinator == b.Coordinator &&
 		a.Err == b.Err && slices.Equal(a.Lag, b.Lag) && slices.EqualFunc(a.Members, b.Members, sameMember)
 }
 

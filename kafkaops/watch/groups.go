@@ -3,22 +3,20 @@ package watch
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"kassa/kafkaops"
 )
 
-// groupsDeadline bounds one round over all groups. It is long because the round goes through several brokers, and may be because
-// nothing else waits for it.
-const groupsDeadline = 3 * time.Second
+// groupsDeadline bounds each of the three steps of a round over all groups. It is long because a step goes through several brokers,
+// and may be because nothing else waits for it. What was answered until then counts.
+const groupsDeadline = time.Second
 
 // watchGroups keeps the groups, their lag and the topics' min.insync.replicas up to date through one ordinary client, which finds
 // coordinators and leaders by itself. It is slower than the rest and stalls when a coordinator is dead; the rest does not.
@@ -37,22 +35,20 @@ func (w *Watcher) watchGroups(ctx context.Context) {
 		return
 	}
 	defer client.Close()
-	admin := kadm.NewClient(client)
+	ask := groupAsker{client: client, admin: kadm.NewClient(client), only: w.cfg.Groups}
 
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		w.watchConfigs(ctx, admin)
+		w.watchConfigs(ctx, ask.admin)
 	}()
 	defer func() { <-done }()
 	for {
 		start := time.Now()
-		lags, err := within(ctx, groupsDeadline, func(ctx context.Context) (kadm.DescribedGroupLags, error) {
-			return admin.Lag(ctx, slices.Clone(w.cfg.Groups)...)
-		})
+		r := ask.round(ctx)
 		at := time.Now()
 		w.learn(ctx, func(m *model) bool {
-			m.grouped(w.cfg.Groups, lags, err, at)
+			m.grouped(r, at)
 			return false
 		})
 		if !sleep(ctx, start, w.cfg.GroupsEvery, nil) {
@@ -108,66 +104,64 @@ func (m *model) configured(configs kadm.ResourceConfigs) {
 }
 
 // grouped files a round over the groups. What could not be had keeps its last value, with the reason beside it.
-func (m *model) grouped(asked []string, lags kadm.DescribedGroupLags, err error, at time.Time) {
-	groups := make(map[string]Group, len(m.groups))
+func (m *model) grouped(r groupRound, at time.Time) {
+	groups := make([]Group, 0, len(m.groups))
 	for _, g := range m.groups {
-		if err != nil {
-			g.Err = err.Error()
-		}
-		if _, still := lags[g.Name]; still || err != nil {
-			groups[g.Name] = g
+		if _, told := r.told[g.Name]; !told && r.partial != nil {
+			g.Err = sentence(r.partial)
+			groups = append(groups, g)
 		}
 	}
-	for _, name := range asked {
-		if _, ok := groups[name]; !ok {
-			groups[name] = Group{Name: name, Coordinator: -1}
+	for name, told := range r.told {
+		i := slices.IndexFunc(m.groups, func(g Group) bool { return g.Name == name })
+		old := Group{Name: name, Coordinator: -1}
+		if i >= 0 {
+			old = m.groups[i]
 		}
+		groups = append(groups, told.onto(old, at))
 	}
-	for name, l := range lags {
-		groups[name] = describe(groups[name], l, at)
-	}
-	m.groups = make([]Group, 0, len(groups))
-	for _, g := range groups {
-		m.groups = append(m.groups, g)
-	}
-	slices.SortFunc(m.groups, func(a, b Group) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(groups, func(a, b Group) int { return cmp.Compare(a.Name, b.Name) })
+	m.groups = groups
 }
 
-func describe(old Group, l kadm.DescribedGroupLag, at time.Time) Group {
-	if errors.Is(l.DescribeErr, kerr.GroupIDNotFound) {
-		return Group{Name: l.Group, State: "Dead", Coordinator: l.Coordinator.NodeID, Seen: at}
-	}
-	if l.DescribeErr != nil {
-		old.Name, old.Err = l.Group, l.DescribeErr.Error()
+// onto is what is known of a group now, given what was known before.
+func (t toldGroup) onto(old Group, at time.Time) Group {
+	if t.err != nil {
+		old.Err = sentence(t.err)
 		return old
 	}
-	g := Group{
-		Name: l.Group, State: l.State, Protocol: l.Protocol, Coordinator: l.Coordinator.NodeID,
-		Lag: old.Lag, Seen: at,
+	g := t.group
+	g.Seen, g.Rebalances, g.Rebalanced = at, old.Rebalances, old.Rebalanced
+	if n := rebalances(old, g); n > 0 {
+		g.Rebalances, g.Rebalanced = g.Rebalances+n, at
 	}
-	for _, m := range l.Members {
-		member := Member{ID: m.MemberID, ClientID: m.ClientID, Host: m.ClientHost, Assigned: map[string][]int32{}}
-		if c, ok := m.Assigned.AsConsumer(); ok {
-			for _, t := range c.Topics {
-				member.Assigned[t.Topic] = slices.Sorted(slices.Values(t.Partitions))
-			}
-		}
-		g.Members = append(g.Members, member)
-	}
-	if l.FetchErr != nil {
-		g.Err = l.FetchErr.Error()
+	if t.lagErr != nil {
+		g.Err, g.Lag = sentence(t.lagErr), old.Lag
 		return g
 	}
-	g.Lag = nil
-	for _, p := range l.Lag.Sorted() {
-		lag := PartitionLag{Topic: p.Topic, Partition: p.Partition, Committed: p.Commit.At, End: p.End.Offset, Lag: p.Lag}
-		if p.Err != nil {
-			g.Err = p.Err.Error()
-			lag = old.lagOf(p.Topic, p.Partition)
+	for i, l := range g.Lag {
+		if t.unknown[topicPartition{l.Topic, l.Partition}] {
+			g.Lag[i] = old.lagOf(l.Topic, l.Partition)
 		}
-		g.Lag = append(g.Lag, lag)
 	}
 	return g
+}
+
+// rebalances is how often the partitions of a group were dealt out between two looks at it, as far as the looks tell. With
+// KIP-848 the group's epoch counts them. Before it only the state and the members tell: one that begins and ends between
+// two looks is one, if it changed anything.
+func rebalances(a, b Group) int {
+	switch {
+	case a.State == "": // never described
+		return 0
+	case a.Type == b.Type && b.Epoch > 0 && b.Epoch >= a.Epoch:
+		return int(b.Epoch - a.Epoch)
+	case rebalancing(a.State):
+		return 0 // counted when it began
+	case rebalancing(b.State), !slices.EqualFunc(a.Members, b.Members, sameMember):
+		return 1
+	}
+	return 0
 }
 
 func (g Group) lagOf(topic string, partition int32) PartitionLag {

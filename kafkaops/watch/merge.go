@@ -133,7 +133,9 @@ func (m *model) partition(t kadm.TopicDetail, d kadm.PartitionDetail, src *view,
 	p := Partition{
 		Topic: t.Topic, ID: d.Partition, Leader: d.Leader, Epoch: d.LeaderEpoch,
 		Replicas: d.Replicas, ISR: d.ISR, Offline: d.OfflineReplicas,
-		ELR:    src.more.elr[topicPartition{t.Topic, d.Partition}],
+		// It is asked for less often than the ISR, and a replica is never in both: without this a replica that came back stayed
+		// eligible for up to half a second (seen beside kafka-topics).
+		ELR:    missing(src.more.elr[topicPartition{t.Topic, d.Partition}], d.ISR),
 		MinISR: m.minISR[t.Topic], From: -1, Seen: src.seen, Internal: t.IsInternal,
 	}
 	for _, v := range m.views {

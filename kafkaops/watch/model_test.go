@@ -139,6 +139,18 @@ func TestAKilledBrokerStaysWithWhatItLed(t *testing.T) {
 	b.want(t, "led", b.s.Nodes[1].Led, 1)
 }
 
+// The ELR is asked for less often than the ISR: what has come back to the ISR is not eligible beside it.
+func TestAReplicaIsNotEligibleAndInSyncAtOnce(t *testing.T) {
+	b := healthy()
+	for _, id := range all {
+		b.says(id, all, led(1, 5, 1, 2), led(2, 7, 1, 2, 3))
+		b.detailed(id, details{elr: map[topicPartition][]int32{{"a", 0}: {3}, {"a", 1}: {3}}})
+	}
+	b.look()
+	b.want(t, "eligible", b.s.Partitions[0].ELR, "[3]")
+	b.want(t, "eligible and back in sync", b.s.Partitions[1].ELR, "[]")
+}
+
 func TestAResumedBrokerAnswersFromThePastAndIsNotBelieved(t *testing.T) {
 	old := []kadm.PartitionDetail{led(1, 5, 1, 2, 3), led(2, 7, 1, 2, 3)}
 	for _, c := range []struct {

@@ -112,14 +112,24 @@ func (p Partition) UnderReplicated() bool { return len(p.ISR) < len(p.Replicas) 
 // UnderMinISR says that acks=all is refused: fewer replicas are in sync than min.insync.replicas asks for.
 func (p Partition) UnderMinISR() bool { return p.MinISR > 0 && len(p.ISR) < p.MinISR }
 
+// Unavailable says that nobody can read or write the partition: it has no leader, or one that is down.
+func (s *State) Unavailable(p Partition) bool {
+	return p.Leader < 0 || s.healthOf(p.Leader) == Down
+}
+
 // Group is a consumer group.
 type Group struct {
 	Name        string
+	Type        string // "classic", "consumer" (KIP-848), "share", "streams" …; empty until it was listed
 	State       string // "Stable", "PreparingRebalance", "Empty" … in Kafka's words
-	Protocol    string
-	Coordinator int32 // -1 if unknown
+	Protocol    string // how partitions are assigned: "range", "cooperative-sticky", "uniform" …
+	Epoch       int32  // of the group, where its type has one; 0 otherwise
+	Coordinator int32  // -1 if unknown
 	Members     []Member
+	Opaque      bool // there is no telling its members: its type is newer than this program
 	Lag         []PartitionLag
+	Rebalances  int       // seen since the watcher started
+	Rebalanced  time.Time // when the last of them was seen; zero if none was
 	Seen        time.Time // when it was last described
 	Err         string    // why the last attempt failed
 }
@@ -143,7 +153,8 @@ type Member struct {
 	Assigned map[string][]int32 // partitions by topic
 }
 
-// PartitionLag is how far a group is behind in one partition, in records; Lag and Committed are -1 when unknown.
+// PartitionLag is how far a group is behind in one partition, in records. What is unknown is -1, and so are Committed and
+// Lag where the group has not committed yet.
 type PartitionLag struct {
 	Topic     string
 	Partition int32
@@ -178,6 +189,28 @@ func (s *State) UnderReplicated() int {
 	c := 0
 	for _, p := range s.Partitions {
 		if p.UnderReplicated() {
+			c++
+		}
+	}
+	return c
+}
+
+// UnderMinISR is the number of watched partitions that refuse writes with acks=all.
+func (s *State) UnderMinISR() int {
+	c := 0
+	for _, p := range s.Partitions {
+		if p.UnderMinISR() {
+			c++
+		}
+	}
+	return c
+}
+
+// Offline is the number of watched partitions that nobody can read or write.
+func (s *State) Offline() int {
+	c := 0
+	for _, p := range s.Partitions {
+		if s.Unavailable(p) {
 			c++
 		}
 	}

@@ -216,11 +216,18 @@ func TestGroupsComeWithMembersAndLag(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cl.PollFetches(ctx)
+	read := cl.PollRecords(ctx, 3).Records()
 	w := watching(t, sourceOf(addrs...), Config{Topics: []string{"a"}, Groups: []string{"g", "nobody"}, GroupsEvery: 50 * time.Millisecond})
-	s := until(t, w, "a stable group with its lag", func(s *State) bool {
-		return len(s.Groups) == 2 && s.Groups[0].State == "Stable" && s.Groups[0].TotalLag() == 5
+	s := until(t, w, "a stable group without a commit", func(s *State) bool {
+		return len(s.Groups) == 2 && s.Groups[0].State == "Stable" && len(s.Groups[0].Lag) == 2
 	})
+	if lag := s.Groups[0].TotalLag(); lag != -1 {
+		t.Errorf("it lags %d, and what it starts with is its own affair", lag)
+	}
+	if err := cl.CommitRecords(ctx, read...); err != nil {
+		t.Fatal(err)
+	}
+	s = until(t, w, "its lag", func(s *State) bool { return s.Groups[0].TotalLag() == int64(5-len(read)) })
 	g := s.Groups[0]
 	if len(g.Members) != 1 || len(g.Members[0].Assigned["a"]) != 2 || g.Coordinator < 0 || g.Err != "" || g.Seen.IsZero() {
 		t.Errorf("group %+v", g)
@@ -230,35 +237,91 @@ func TestGroupsComeWithMembersAndLag(t *testing.T) {
 func TestAGroupThatCannotBeAskedKeepsWhatWasKnown(t *testing.T) {
 	m := newModel(nil)
 	at := time.Unix(1, 0)
-	lag := func(err error) kadm.DescribedGroupLags {
-		return kadm.DescribedGroupLags{"g": {Group: "g", State: "Stable", Lag: kadm.GroupLag{"a": {0: {
-			Topic: "a", Lag: 7, Commit: kadm.Offset{At: 3}, End: kadm.ListedOffset{Offset: 10}, Err: err,
-		}}}}}
-	}
-	m.grouped(nil, lag(nil), nil, at)
+	part := topicPartition{"a", 0}
+	fine := toldGroup{group: Group{Name: "g", Type: classicGroup, State: "Stable"}}.behind(
+		map[topicPartition]int64{part: 3}, kadm.ListedOffsets{"a": {0: {Topic: "a", Offset: 10}}}, nil)
+	round := func(t toldGroup) groupRound { return groupRound{told: map[string]toldGroup{"g": t}} }
+	m.grouped(round(fine), at)
 	for _, c := range []struct {
-		name string
-		lags kadm.DescribedGroupLags
-		err  error
-		seen time.Time
+		name  string
+		round groupRound
+		seen  time.Time
 	}{
-		{"the cluster is gone", nil, errors.New("dial"), at},
-		{"the coordinator is gone", kadm.DescribedGroupLags{"g": {Group: "g", DescribeErr: kerr.CoordinatorNotAvailable}}, nil, at},
-		{"a leader is gone", lag(kerr.LeaderNotAvailable), nil, at.Add(time.Hour)},
-		{"offsets cannot be had", kadm.DescribedGroupLags{"g": {Group: "g", State: "Stable", FetchErr: kerr.RequestTimedOut}}, nil, at.Add(time.Hour)},
+		{"the cluster is gone", groupRound{partial: errors.New("dial")}, at},
+		{"the coordinator is gone", round(toldGroup{err: kerr.CoordinatorNotAvailable}), at},
+		{"a leader is gone", round(toldGroup{group: fine.group}.behindNothing(part)), at.Add(time.Hour)},
+		{"offsets cannot be had", round(toldGroup{group: Group{Name: "g", Type: classicGroup, State: "Stable"}, lagErr: kerr.RequestTimedOut}), at.Add(time.Hour)},
 	} {
-		m.grouped(nil, c.lags, c.err, at.Add(time.Hour))
+		m.grouped(c.round, at.Add(time.Hour))
 		g := m.groups[0]
 		if g.State != "Stable" || g.TotalLag() != 7 || g.Err == "" || !g.Seen.Equal(c.seen) {
 			t.Errorf("%s: %+v", c.name, g)
 		}
 		m.groups[0].Seen = at
 	}
-	if m.grouped(nil, lag(nil), nil, at); m.groups[0].Err != "" {
+	if m.grouped(round(fine), at); m.groups[0].Err != "" {
 		t.Errorf("the error stayed: %+v", m.groups[0])
 	}
-	if m.grouped(nil, kadm.DescribedGroupLags{}, nil, at); len(m.groups) != 0 {
+	if m.grouped(groupRound{}, at); len(m.groups) != 0 {
 		t.Errorf("a deleted group stayed: %+v", m.groups)
+	}
+}
+
+// behindNothing is a group of which the end of one partition could not be had.
+func (t toldGroup) behindNothing(tp topicPartition) toldGroup {
+	t.group.Lag = nil
+	return t.behind(map[topicPartition]int64{tp: 3}, nil, kerr.LeaderNotAvailable)
+}
+
+func TestRebalancesAreCounted(t *testing.T) {
+	stable := func(epoch int32, members ...string) Group {
+		g := Group{Name: "g", Type: classicGroup, State: "Stable", Epoch: epoch}
+		if epoch > 0 {
+			g.Type = consumerGroup
+		}
+		for _, id := range members {
+			g.Members = append(g.Members, Member{ID: id})
+		}
+		return g
+	}
+	moving := func(state string) Group { return Group{Name: "g", Type: classicGroup, State: state} }
+	for _, c := range []struct {
+		name  string
+		looks []Group
+		want  int
+	}{
+		{"what was there before we looked is none", []Group{stable(0, "m1", "m2")}, 0},
+		{"nothing happened", []Group{stable(0, "m1"), stable(0, "m1")}, 0},
+		{"one seen in all its states is one", []Group{stable(0, "m1"), moving("PreparingRebalance"), moving("CompletingRebalance"), stable(0, "m1", "m2")}, 1},
+		{"one between two looks", []Group{stable(0, "m1"), stable(0, "m2")}, 1},
+		{"two", []Group{stable(0, "m1"), moving("PreparingRebalance"), stable(0, "m1"), moving("PreparingRebalance")}, 2},
+		{"its epoch counts them with KIP-848", []Group{stable(4, "m1"), stable(7, "m1")}, 3},
+		{"a member that reconciles is no other one", []Group{stable(4, "m1"), stable(4, "m1", "m2")}, 0},
+	} {
+		m := newModel(nil)
+		for i, g := range c.looks {
+			m.grouped(groupRound{told: map[string]toldGroup{"g": {group: g}}}, time.Unix(int64(i), 0))
+		}
+		if g := m.groups[0]; g.Rebalances != c.want || g.Rebalanced.IsZero() != (c.want == 0) {
+			t.Errorf("%s: %d, last at %v, want %d", c.name, g.Rebalances, g.Rebalanced, c.want)
+		}
+	}
+}
+
+// A group of the newer type is not "Dead", and one of a type that nobody here can describe says what it is.
+func TestGroupsOfEveryTypeAreTold(t *testing.T) {
+	a := groupAsker{listed: map[string]listedGroup{"s": {"streams", "NotReady", 2}}}
+	told := map[string]toldGroup{}
+	a.describe(t.Context(), told)
+	if g := told["s"].group; g.Type != "streams" || g.State != "NotReady" || g.Coordinator != 2 || !g.Opaque {
+		t.Errorf("%+v", g)
+	}
+	g := consumer(kadm.DescribedConsumerGroup{
+		Group: "c", State: "Assigning", AssignorName: "uniform", Epoch: 3, Coordinator: kadm.BrokerDetail{NodeID: 1},
+		Members: []kadm.ConsumerGroupMember{{MemberID: "m", Assignment: kadm.TopicsSet{"a": {2: {}, 0: {}}}}},
+	})
+	if g.Type != "consumer" || g.State != "Assigning" || fmt.Sprint(g.Members[0].Assigned) != "map[a:[0 2]]" {
+		t.Errorf("%+v", g)
 	}
 }
 
