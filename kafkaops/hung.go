@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -18,8 +19,8 @@ import (
 // that happens to go to the same broker. Seen: a write gap of 1.5 to 3.0 s, where the cluster itself had moved its leaders after 1.1 s.
 //
 // lookout is a dialer that tells hanging from waiting. A request may wait for other brokers (acks=all) or for data (a fetch), but a broker that
-// lives answers ApiVersions meanwhile. So when an answer is late, that is asked on a connection of its own; without an answer to it
-// the broker's connections are cut and new ones refused, as if the process had died, until it answers again.
+// lives answers ApiVersions meanwhile. So when an answer is late and none came on any other connection, that is asked on one of its own; without
+// an answer to it the broker's connections are cut and new ones refused, as if the process had died, until it answers again.
 type lookout struct {
 	dialer net.Dialer
 	late   time.Duration // after which an answer is late; above the longest wait of a healthy fetch
@@ -35,7 +36,11 @@ type lookedAt struct {
 	asking  bool
 	hung    bool
 	askedAt time.Time
+	// answered is when an answer last came on any connection, in Unix nanoseconds. A broker that is only slow answers some.
+	answered atomic.Int64
 }
+
+func (b *lookedAt) silentFor() time.Duration { return time.Duration(time.Now().UnixNano() - b.answered.Load()) }
 
 const (
 	// late is above every FetchMaxWait of kassa's clients, and late + pingWithin below the time that a cluster needs to fence
@@ -83,7 +88,7 @@ func (l *lookout) askLocked(network, addr string, b *lookedAt) {
 	}
 	b.asking = true
 	go func() {
-		alive := l.answers(network, addr)
+		alive := l.answers(network, addr) || b.silentFor() < l.ping
 		l.mu.Lock()
 		b.asking, b.askedAt, b.hung = false, time.Now(), !alive
 		var cut []*lookedConn
@@ -139,7 +144,7 @@ type lookedConn struct {
 func (c *lookedConn) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	if c.waiting++; c.waiting == 1 {
-		c.wait()
+		c.wait(c.l.late)
 	}
 	c.mu.Unlock()
 	n, err := c.Conn.Write(p)
@@ -149,9 +154,10 @@ func (c *lookedConn) Write(p []byte) (int, error) {
 func (c *lookedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if answers := c.count(p[:n]); answers > 0 {
+		c.b.answered.Store(time.Now().UnixNano())
 		c.mu.Lock()
 		if c.waiting = max(c.waiting-answers, 0); c.waiting > 0 {
-			c.wait()
+			c.wait(c.l.late)
 		} else if c.timer != nil {
 			c.timer.Stop()
 		}
@@ -172,24 +178,28 @@ func (c *lookedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// wait begins to wait for an answer anew. The caller holds c.mu.
-func (c *lookedConn) wait() {
+// wait waits this long for an answer. The caller holds c.mu.
+func (c *lookedConn) wait(d time.Duration) {
 	if c.timer == nil {
-		c.timer = time.AfterFunc(c.l.late, c.late)
+		c.timer = time.AfterFunc(d, c.late)
 		return
 	}
-	c.timer.Reset(c.l.late)
+	c.timer.Reset(d)
 }
 
 func (c *lookedConn) late() {
-	c.l.mu.Lock()
-	if c.b.conns[c] {
-		c.l.askLocked(c.network, c.addr, c.b)
+	more := c.l.late - c.b.silentFor()
+	if more <= 0 {
+		more = c.l.late // it may hang later
+		c.l.mu.Lock()
+		if c.b.conns[c] {
+			c.l.askLocked(c.network, c.addr, c.b)
+		}
+		c.l.mu.Unlock()
 	}
-	c.l.mu.Unlock()
 	c.mu.Lock()
 	if c.waiting > 0 && !c.wasCut {
-		c.wait() // it may hang later
+		c.wait(more)
 	}
 	c.mu.Unlock()
 }

@@ -148,8 +148,10 @@ func (s *bench) whole() {
 	s.until("the cluster is whole", func() bool { s.recorder.Arm(); return whole(s.watcher.State()) })
 }
 
-func (s *bench) calm() {
+// elect has the preferred leaders come back. After a start they are young JVMs that have never taken a write, after a pause they are warm.
+func (s *bench) elect(after string) {
 	s.Helper()
+	s.do("preferred leaders come back after "+after, kafkaops.Fault{Verb: kafkaops.Elect})
 	s.until("all led by the preferred", func() bool { return whole(s.watcher.State()) && astray(s.watcher.State()) == 0 })
 }
 
@@ -172,8 +174,7 @@ func (s *bench) round(n int) {
 		lines := s.recorder.Timelines()
 		s.do("broker returns ("+string(v)+")", kafkaops.Fault{Verb: v, Node: lines[len(lines)-1].Fault.Node})
 		s.whole()
-		s.do("preferred leaders come back", kafkaops.Fault{Verb: kafkaops.Elect})
-		s.calm()
+		s.elect(string(v))
 	}
 	if does("kill") {
 		s.do("SIGKILL of a broker", verb(s.follower(n), kafkaops.Kill))
@@ -190,16 +191,14 @@ func (s *bench) round(n int) {
 	if does("restart") {
 		s.do("restart", verb(s.follower(n+2), kafkaops.Restart))
 		s.whole()
-		s.do("preferred leaders come back", kafkaops.Fault{Verb: kafkaops.Elect})
-		s.calm()
+		s.elect("start")
 	}
 	if does("rolling") {
 		if err := s.recorder.Do(context.Background(), kafkaops.Fault{Verb: kafkaops.Rolling}); err != nil {
 			s.Fatal(err)
 		}
 		s.over("rolling restart, each broker", 3)
-		s.do("preferred leaders come back", kafkaops.Fault{Verb: kafkaops.Elect})
-		s.calm()
+		s.elect("start")
 	}
 	if does("pause") {
 		s.do("pause of a leader", verb(s.follower(n), kafkaops.Pause))
