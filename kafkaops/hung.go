@@ -40,7 +40,9 @@ type lookedAt struct {
 	answered atomic.Int64
 }
 
-func (b *lookedAt) silentFor() time.Duration { return time.Duration(time.Now().UnixNano() - b.answered.Load()) }
+func (b *lookedAt) silentFor() time.Duration {
+	return time.Duration(time.Now().UnixNano() - b.answered.Load())
+}
 
 const (
 	// late is above every FetchMaxWait of kassa's clients, and late + pingWithin below the time that a cluster needs to fence

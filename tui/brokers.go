@@ -203,7 +203,7 @@ func (m *Model) brokerLine(n watch.Node, w int, selected bool) string {
 	case watch.Fenced, watch.Paused:
 		word, style, since = strings.ToUpper(word), s.Warn, age(now.Sub(n.Since))
 	case watch.Unknown:
-		style, since = s.Warn, "since "+age(now.Sub(n.Since))
+		style, since = s.Warn, age(now.Sub(n.Since))
 	case watch.Starting:
 		style, since = s.Warn, age(now.Sub(n.Since))
 	}
@@ -225,7 +225,11 @@ func (m *Model) brokerLine(n watch.Node, w int, selected bool) string {
 		mark = "▶ "
 	}
 	id := fmt.Sprintf("%s%d ", mark, n.ID)
-	state := fit(strings.TrimSpace(word+" "+since), 13)
+	const room = 13
+	if len(word)+1+len(since) > room {
+		since = "" // half a figure is worse than none
+	}
+	state := fit(strings.TrimSpace(word+" "+since), room)
 	leads = " " + fit(leads, 8)
 	addr := ""
 	if w >= 60 {

@@ -110,7 +110,7 @@ func panes(screen string) []string {
 	header := find(`\d/3 up.*?under-replicated \d`)
 	var brokers []string
 	for _, l := range lines {
-		if m := regexp.MustCompile(`│[▶ ] (\d) (\S+(?: (?:since )?[\d.]+ m?s)?)\s+(leads? ?\d+|led \d+)\s*(controller\??)?`).FindStringSubmatch(l); m != nil {
+		if m := regexp.MustCompile(`│[▶ ] (\d) (.+?)\s+(leads \d+|led \d+)\s*(controller\??)?`).FindStringSubmatch(l); m != nil {
 			brokers = append(brokers, strings.Join(strings.Fields(m[1]+" "+m[2]+" "+m[4]), " "))
 		}
 	}
