@@ -74,7 +74,7 @@ func TestE2ETwoDown(t *testing.T) {
 	s.see("1/3 up", "NO QUORUM", "WRITES WAIT", "writes cannot go on")
 	s.press("c")
 	s.see("the order waits: writes cannot go on", "waiting", "unacked")
-	frozen := regexp.MustCompile(`NO QUORUM for [0-9.]+ m?s`)
+	frozen := regexp.MustCompile(`no quorum for [0-9.]+ m?s`)
 	before := frozen.FindString(s.screen())
 	s.until("the clock of the outage goes on", func() bool { now := frozen.FindString(s.screen()); return now != "" && now != before })
 	s.press("b")

@@ -355,8 +355,16 @@ func parseStates(said string) []string {
 
 func parseMembers(said string) []string {
 	var out []string
+	static := -1 // the column that only groups with static members have
 	for _, f := range rows(said) {
-		if len(f) >= 7 && f[0] != "GROUP" { // then the epochs and the target, which only the newer protocol has
+		if len(f) > 0 && f[0] == "GROUP" {
+			static = slices.Index(f, "GROUP-INSTANCE-ID")
+			continue
+		}
+		if static > 0 && static < len(f) {
+			f = slices.Delete(f, static, static+1)
+		}
+		if len(f) >= 7 { // then the epochs and the target, which only the newer protocol has
 			out = append(out, fmt.Sprintf("%s %s %s %s %s %s", f[0], f[1], f[2], f[3], f[4], f[6]))
 		}
 	}
