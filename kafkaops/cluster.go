@@ -1,10 +1,11 @@
 // Package kafkaops is the cluster as kassa sees it: where its brokers come from, what each of them can suffer,
-// and how a client should be set up to live through it. The providers (local, later compose, embedded and remote)
+// and how a client should be set up to live through it. The providers (local, compose, embedded, later remote)
 // and the observers (watch, tail) are in the packages below; none of them knows that there is a screen.
 package kafkaops
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -50,6 +51,7 @@ const (
 	ProcessRunning
 	ProcessPaused // stopped by SIGSTOP, or a paused container
 	ProcessExited
+	ProcessCut // runs, and its network is cut off: it hears nobody and nobody hears it
 )
 
 // String names the state in one lower-case word.
@@ -63,6 +65,8 @@ func (p Process) String() string {
 		return "paused"
 	case ProcessExited:
 		return "exited"
+	case ProcessCut:
+		return "cut off"
 	default:
 		return "unknown"
 	}
@@ -92,6 +96,9 @@ const (
 	Resume  Verb = "resume"  // SIGCONT
 	Start   Verb = "start"   // a new process on the old data
 	Restart Verb = "restart" // Stop, then Start
+	// Cut takes a broker's network away: it runs on, and its peers wait for it in vain. Only a network of its own can be cut.
+	Cut       Verb = "cut"
+	Reconnect Verb = "reconnect" // undoes Cut: the same names and addresses as before
 
 	// These act on the whole cluster, and are done by whoever watches it (drill.Recorder), not by a provider.
 	Elect   Verb = "elect"   // the preferred leaders lead again (ElectLeaders)
@@ -159,6 +166,9 @@ type UserError struct {
 
 func (e *UserError) Error() string { return e.Message }
 func (e *UserError) Unwrap() error { return e.Err }
+
+// ErrPortInUse is the cause of a *UserError about a port that was asked for by its number and is another's. No provider could listen on it.
+var ErrPortInUse = errors.New("the port is in use")
 
 // Progress is how far a provider has come in bringing its cluster up.
 type Progress struct {

@@ -45,16 +45,16 @@ func (b *lookedAt) silentFor() time.Duration {
 }
 
 const (
-	// late is above every FetchMaxWait of kassa's clients, and late + pingWithin below the time that a cluster needs to fence
+	// lateAfter is above every FetchMaxWait of kassa's clients, and lateAfter + pingWithin below the time that a cluster needs to fence
 	// a broker and move its leaders (1.0-1.2 s with fast-failover): then nothing is lost by waiting for both.
-	late       = 600 * time.Millisecond
+	lateAfter  = 600 * time.Millisecond
 	pingWithin = 350 * time.Millisecond
 	// askAgain is how often a broker that hangs is asked, at most, while clients want to connect to it.
 	askAgain = 100 * time.Millisecond
 )
 
 func newLookout(dialTimeout time.Duration) *lookout {
-	return &lookout{dialer: net.Dialer{Timeout: dialTimeout}, late: late, ping: pingWithin, brokers: map[string]*lookedAt{}}
+	return &lookout{dialer: net.Dialer{Timeout: dialTimeout}, late: lateAfter, ping: pingWithin, brokers: map[string]*lookedAt{}}
 }
 
 // dial is for kgo.Dialer.
@@ -183,13 +183,14 @@ func (c *lookedConn) Close() error {
 // wait waits this long for an answer. The caller holds c.mu.
 func (c *lookedConn) wait(d time.Duration) {
 	if c.timer == nil {
-		c.timer = time.AfterFunc(d, c.late)
+		c.timer = time.AfterFunc(d, c.overdue)
 		return
 	}
 	c.timer.Reset(d)
 }
 
-func (c *lookedConn) late() {
+// overdue is when an answer has not come in time: unless the broker has answered on another connection lately, it is asked aside.
+func (c *lookedConn) overdue() {
 	more := c.l.late - c.b.silentFor()
 	if more <= 0 {
 		more = c.l.late // it may hang later

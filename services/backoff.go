@@ -2,6 +2,7 @@ package services
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -21,9 +22,15 @@ func pause(ctx context.Context, n int, least, most time.Duration) bool {
 	}
 }
 
-// outlive is a context that goes on for grace after ctx has ended, and never longer than most.
+// outlive is a context that goes on for grace after ctx has ended, unless by a crash, and never longer than most.
 func outlive(ctx context.Context, grace, most time.Duration) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithTimeout(context.WithoutCancel(ctx), most)
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
+	stop := context.AfterFunc(ctx, func() {
+		if errors.Is(context.Cause(ctx), ErrCrashed) {
+			cancel()
+			return
+		}
+		time.AfterFunc(grace, cancel)
+	})
 	return longer, func() { stop(); cancel() }
 }

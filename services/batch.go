@@ -2,8 +2,9 @@ package services
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
+	"runtime/debug"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -21,34 +22,25 @@ const (
 type batch struct {
 	out                            []*kgo.Record
 	handled, produced, deadLetters int64
+	stamps                         []time.Time // of the events that were handled
 }
 
-// handle runs the handler over records, in their order. It fails only because ctx ended.
+// handle runs the handler over records; what follows is in their order. It fails only because ctx ended or the handler panicked.
 func (r *Runner) handle(ctx context.Context, records []*kgo.Record) (batch, error) {
 	b := batch{out: make([]*kgo.Record, 0, len(records))}
-	for _, rec := range records {
-		if rec.Attrs.IsControl() {
-			continue
-		}
-		in, err := decode(rec)
-		if err != nil {
-			if !slices.Contains(r.svc.Watched, rec.Topic) {
-				b.bury(r.svc.Name, rec, fmt.Errorf("cannot be read: %w", err))
-			}
-			continue
-		}
-		out, err := r.try(ctx, in)
+	for i, o := range r.outcomes(ctx, records) {
 		switch {
-		case err == nil:
-		case refused(err):
-			b.bury(r.svc.Name, rec, fmt.Errorf("refused: %w", err))
-			continue
+		case o.passed:
+		case o.err == nil:
+			b.handled++
+			b.stamps = append(b.stamps, records[i].Timestamp)
+			b.produced += int64(len(o.out))
+			b.out = append(b.out, o.out...)
+		case refused(o.err):
+			b.bury(r.svc.Name, records[i], o.err)
 		default:
-			return batch{}, err
+			return batch{}, o.err
 		}
-		b.handled++
-		b.produced += int64(len(out))
-		b.out = append(b.out, out...)
 	}
 	return b, nil
 }
@@ -58,20 +50,42 @@ func (b *batch) bury(service string, rec *kgo.Record, reason error) {
 	b.deadLetters++
 }
 
-// try handles one event until that succeeds, the event is refused or ctx ends.
+// PanicError is a handler that panicked.
+type PanicError struct {
+	Event events.Event // that it was given
+	Value any          // what it panicked with
+	Stack []byte
+}
+
+// Error leaves out the stack, which is for the log.
+func (p *PanicError) Error() string {
+	return fmt.Sprintf("panic while handling %s/%d offset %d: %v", p.Event.Topic, p.Event.Partition, p.Event.Offset, p.Value)
+}
+
+// call runs the handler. A panic in it ends this service, and not the process with all the others.
+func (r *Runner) call(ctx context.Context, in events.Event) (out []events.Event, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{Event: in, Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return r.svc.Handle(ctx, in)
+}
+
+// try handles one event until that succeeds, the event is refused, the handler panics or ctx ends.
 func (r *Runner) try(ctx context.Context, in events.Event) ([]*kgo.Record, error) {
 	for n := 0; ; n++ {
-		out, err := r.svc.Handle(ctx, in)
+		out, err := r.call(ctx, in)
 		if err == nil {
 			return r.encode(in, out)
 		}
-		if refused(err) {
+		if _, panicked := errors.AsType[*PanicError](err); panicked || refused(err) {
 			return nil, err
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		r.figures.retrying(fmt.Errorf("handling %s/%d offset %d: %w", in.Topic, in.Partition, in.Offset, err))
+		r.figures.retrying(fmt.Errorf("%w (handling %s/%d offset %d)", err, in.Topic, in.Partition, in.Offset))
 		r.log.Warn("handler failed, trying again", "service", r.svc.Name, "topic", in.Topic, "partition", in.Partition, "offset", in.Offset, "err", err)
 		if !pause(ctx, n, handlerPause, handlerPauseMax) {
 			return nil, ctx.Err()

@@ -14,13 +14,14 @@ type exactlyOnce struct {
 	s           *kgo.GroupTransactSession
 	end         context.CancelFunc
 	group, name string
+	most        int  // records in a poll
 	open        bool // a transaction has begun and has not ended
 }
 
-func openExactlyOnce(svc Service, cfg Config, assigned func(partitions int)) (session, error) {
+func openExactlyOnce(svc Service, cfg Config, f *figures) (session, error) {
 	ctx, end := context.WithCancel(context.Background())
 	s, err := kgo.NewGroupTransactSession(options(
-		svc, cfg, assigned,
+		svc, cfg, f,
 		kgo.WithContext(ctx),
 		kgo.TransactionalID(memberName(svc, cfg)),
 		kgo.TransactionTimeout(transactionTimeout),
@@ -30,14 +31,14 @@ func openExactlyOnce(svc Service, cfg Config, assigned func(partitions int)) (se
 		end()
 		return nil, err
 	}
-	return &exactlyOnce{s: s, end: end, group: svc.Name, name: memberName(svc, cfg)}, nil
+	return &exactlyOnce{s: s, end: end, group: svc.Name, name: memberName(svc, cfg), most: svc.batch()}, nil
 }
 
 func (e *exactlyOnce) client() *kgo.Client { return e.s.Client() }
 
 // start takes the transactional id over at once, as Java's initTransactions does, which aborts what its last owner left open.
 // The client would do so with its first record; until then the group's offsets are held back by that open transaction, for
-// up to its timeout of 10 s.
+// up to its timeout.
 func (e *exactlyOnce) start(ctx context.Context) error {
 	if _, _, err := e.s.Client().ProducerID(ctx); err != nil {
 		return fmt.Errorf("taking over the transactional id: %w", err)
@@ -45,9 +46,16 @@ func (e *exactlyOnce) start(ctx context.Context) error {
 	return nil
 }
 
-func (e *exactlyOnce) poll(ctx context.Context) kgo.Fetches { return e.s.PollRecords(ctx, maxPoll) }
+// A batch whose partitions are taken away is undone with its transaction, so no rebalance waits for it.
+func (e *exactlyOnce) rest() {}
+
+func (e *exactlyOnce) handling(ctx context.Context) (context.Context, func()) { return ctx, func() {} }
+
+func (e *exactlyOnce) poll(ctx context.Context) kgo.Fetches { return e.s.PollRecords(ctx, e.most) }
 
 func (e *exactlyOnce) commit(ctx context.Context, out []*kgo.Record) (bool, error) {
+	ctx, cancel := outlive(ctx, commitGrace, commitTimeout)
+	defer cancel()
 	if err := e.s.Begin(); err != nil {
 		return false, fmt.Errorf("beginning a transaction: %w", err)
 	}
@@ -69,13 +77,13 @@ func (e *exactlyOnce) commit(ctx context.Context, out []*kgo.Record) (bool, erro
 	return committed, nil
 }
 
-func (e *exactlyOnce) close(forGood bool) {
-	if e.open {
+func (e *exactlyOnce) close(p parting) {
+	if e.open && p != cutOff {
 		ctx, cancel := context.WithTimeout(context.Background(), abortGrace)
 		_, _ = e.s.End(ctx, kgo.TryAbort) // else the broker does it, by the transaction timeout or the next client's epoch
 		cancel()
 	}
-	quit(e.s.Client(), e.end, e.group, e.name, forGood)
+	quit(e.s.Client(), e.end, e.group, e.name, p)
 }
 
 // firstError keeps the first error of many promises.

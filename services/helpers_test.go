@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
 
 	"kassa/services"
@@ -44,6 +45,16 @@ func newShop(t *testing.T) *shop {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
+	// kfake counts a member twice that leaves before its group has had the leader's assignment; the next rebalance then takes 10 s, or for ever.
+	c.ControlKey(int16(kmsg.LeaveGroup), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		c.SleepControl(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+			defer cancel()
+			_, _ = c.WaitGroupInfo(ctx, req.(*kmsg.LeaveGroupRequest).Group, func(g *kfake.GroupInfo) bool { return g == nil || g.State != "CompletingRebalance" })
+		})
+		return nil, nil, false
+	})
 	s := &shop{t: t, c: c, opts: []kgo.Opt{
 		kgo.SeedBrokers(c.ListenAddrs()...),
 		kgo.MetadataMinAge(20 * time.Millisecond),
@@ -65,7 +76,7 @@ func (s *shop) topics() *shop {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), within)
 	defer cancel()
-	if err := services.EnsureTopics(ctx, s.adm); err != nil {
+	if err := services.EnsureTopics(ctx, s.adm, services.TopicSettings{}); err != nil {
 		s.t.Fatal(err)
 	}
 	return s
@@ -143,6 +154,15 @@ func (s *shop) write(topic string, value []byte, headers ...kgo.RecordHeader) *k
 		s.t.Fatal(err)
 	}
 	return rec
+}
+
+// rewrite puts a record into its topic again, as a service does that was interrupted before it committed.
+func (s *shop) rewrite(rec *kgo.Record) {
+	s.t.Helper()
+	again := &kgo.Record{Topic: rec.Topic, Key: rec.Key, Value: rec.Value, Headers: rec.Headers}
+	if err := s.cl.ProduceSync(s.t.Context(), again).FirstErr(); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // read returns the committed records of a topic as soon as there are n, and fails when there never are. It shares no code

@@ -1,6 +1,7 @@
 package services
 
 import (
+	"fmt"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -15,6 +16,12 @@ func OrderID(checkoutID string) string { return derive("order/" + checkoutID) }
 
 // EmailID is the email about the order of a checkout.
 func EmailID(checkoutID string) string { return derive("email/" + checkoutID) }
+
+// KeyedCheckoutID is given to a checkout that came with an idempotency key. The same request makes the same id again, in every process; another
+// cart or user under the same key makes another.
+func KeyedCheckoutID(key, userID, cart string) string {
+	return derive(fmt.Sprintf("checkout/%q/%q/%q", key, userID, cart))
+}
 
 // CheckoutID is given to an event that came without one: its place in the log is all that is certain about it.
 func CheckoutID(topic string, partition int32, offset int64) string {

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -19,10 +21,15 @@ type Config struct {
 	// they would fence each other. A Runner that takes over another's slot ends its open transaction at once.
 	Instance string
 	Slot     int
+	// Delivery is what a service that writes begins with.
+	Delivery Delivery
 	// Gather is how long polling goes on after the first records before a batch begins; 0 means 10 ms. A transaction waits
 	// for the markers of the one before, and records that come meanwhile wait a whole turn: gathering halves the latency.
 	Gather time.Duration
-	Log    *slog.Logger // nil means none
+	// Cycle is how far apart the batches of a service that writes begin at least; 0 means 100 ms. Less is for a cluster on which a transaction
+	// costs next to nothing.
+	Cycle time.Duration
+	Log   *slog.Logger // nil means none
 }
 
 const (
@@ -44,16 +51,23 @@ type Runner struct {
 	svc     Service
 	cfg     Config
 	log     *slog.Logger
-	open    func(Service, Config, func(partitions int)) (session, error)
 	cycle   time.Duration // least time between the beginnings of two batches
 	figures *figures
+
+	mu       sync.Mutex
+	delivery Delivery
+	shift    context.CancelFunc // ends the session, for one of another delivery; nil without a session
+	crash    func()             // cuts the network and ends the run; nil without a run
 }
 
-// NewRunner is a Runner that does nothing before Run. A service that writes runs exactly-once; one that only reads, at-least-once.
+// NewRunner is a Runner that does nothing before Run. A service that only reads runs at-least-once whatever Config says.
 func NewRunner(svc Service, cfg Config) *Runner {
-	open, cycle := openExactlyOnce, writingCycle
+	cycle := writingCycle
+	if cfg.Cycle > 0 {
+		cycle = cfg.Cycle
+	}
 	if svc.Output == "" {
-		open, cycle = openAtLeastOnce, readingCycle
+		cfg.Delivery, cycle = AtLeastOnce, readingCycle
 	}
 	if cfg.Gather == 0 {
 		cfg.Gather = defaultGather
@@ -61,59 +75,149 @@ func NewRunner(svc Service, cfg Config) *Runner {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Runner{svc: svc, cfg: cfg, log: cfg.Log, open: open, cycle: cycle, figures: newFigures(svc.Name)}
+	return &Runner{svc: svc, cfg: cfg, log: cfg.Log, cycle: cycle, figures: newFigures(svc.Name), delivery: cfg.Delivery}
 }
 
-// Stats is what the Runner does now. It costs a lock and may be called at any time.
+// Stats is what the Runner does now; counts are over all its runs. It costs a lock and may be called at any time.
 func (r *Runner) Stats() Stats { return r.figures.snapshot() }
 
-// Run runs the service until ctx ends, and returns within about 2 s of that, also without a broker; nil then. No failure of
-// Kafka ends it. An error means that the client could not be made of Config.Client, and will not be.
-func (r *Runner) Run(ctx context.Context) error {
-	defer r.figures.left(nil)
+// ErrCrashed is why a run ended that Crash ended.
+var ErrCrashed = errors.New("crashed, as by kill -9")
+
+// Crash ends Run as kill -9 of its process would: its connections are cut, so no commit, no end of a transaction and no goodbye to the group
+// reaches a broker any more. Run returns ErrCrashed; without a run nothing happens.
+func (r *Runner) Crash() {
+	r.mu.Lock()
+	crash := r.crash
+	r.mu.Unlock()
+	if crash != nil {
+		crash()
+	}
+}
+
+// SetDelivery has the Runner go on with another delivery: the batch under way is committed, the session ends, and one of the other kind takes
+// its place in the group. That does not rebalance for it, unless it is the leader among several: franz-go then works the assignment out anew. It does
+// not wait for any of that. A service that only reads has no choice.
+func (r *Runner) SetDelivery(d Delivery) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.svc.Output == "" || r.delivery == d {
+		return
+	}
+	r.delivery = d
+	if r.shift != nil {
+		r.shift()
+	}
+}
+
+// Run runs the service until ctx ends, and returns within about 2 s of that, also without a broker; nil then. It may take 2 s more when the group
+// cannot take the offsets of what was written at-least-once. No failure of Kafka ends it. An error means that the client could not be made of Config.Client, and will not be; or it is ErrCrashed, or the
+// *PanicError of the handler. Run may be called again when it has returned.
+func (r *Runner) Run(ctx context.Context) (err error) {
+	r.figures.begun()
+	defer func() { r.figures.ended(err) }()
+	client, cut, err := Cuttable(r.cfg.Client)
+	if err != nil {
+		return fmt.Errorf("making the Kafka client of %s: %w", r.svc.Name, err)
+	}
+	cfg := r.cfg
+	cfg.Client = client
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	r.mu.Lock()
+	r.crash = func() { cut(); end(ErrCrashed) } // first the network, so that nothing that follows from the end is heard
+	r.mu.Unlock()
+	defer func() {
+		r.mu.Lock()
+		r.crash, r.shift = nil, nil
+		r.mu.Unlock()
+	}()
+
 	for failures := 0; ctx.Err() == nil; {
-		s, err := r.open(r.svc, r.cfg, r.figures.assigned)
+		shifted, open := r.next(ctx)
+		r.figures.opening()
+		s, err := open(r.svc, cfg, r.figures)
 		if err != nil {
 			return fmt.Errorf("making the Kafka client of %s: %w", r.svc.Name, err)
 		}
 		r.figures.joining(s.client())
-		commits, err := r.loop(ctx, s)
-		if ctx.Err() == nil {
-			r.figures.left(err)
-			r.log.Warn("replacing the Kafka client", "service", r.svc.Name, "err", err)
+		commits, err := r.loop(ctx, shifted, s)
+		jam, panicked := errors.AsType[*PanicError](err)
+		switch {
+		case errors.Is(context.Cause(ctx), ErrCrashed):
+			s.close(cutOff)
+			return ErrCrashed
+		case ctx.Err() != nil:
+			s.close(forGood)
+			return nil
+		case panicked:
+			r.log.Error("the handler panicked", "service", r.svc.Name, "err", err, "stack", string(jam.Stack))
+			s.close(comesBack)
+			return err
+		case shifted.Err() != nil:
+			r.log.Info("changing the delivery", "service", r.svc.Name)
+			s.close(comesBack)
+			continue
 		}
-		s.close(ctx.Err() != nil)
+		r.figures.left(err)
+		r.log.Warn("replacing the Kafka client", "service", r.svc.Name, "err", err)
+		s.close(comesBack)
 		if commits > 0 {
 			failures = 0
 		}
 		pause(ctx, failures, rebuildPause, rebuildPauseMax)
 		failures++
 	}
+	if errors.Is(context.Cause(ctx), ErrCrashed) {
+		return ErrCrashed
+	}
 	return nil
 }
 
-// loop runs one session until it fails or ctx ends, and says how often it committed.
-func (r *Runner) loop(ctx context.Context, s session) (commits int, err error) {
-	if err := r.start(ctx, s); err != nil {
+type opener func(Service, Config, *figures) (session, error)
+
+// next is the kind of the next session, and a context that ends when another kind is asked for.
+func (r *Runner) next(ctx context.Context) (context.Context, opener) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.shift != nil {
+		r.shift() // of the session before
+	}
+	ctx, r.shift = context.WithCancel(ctx)
+	if r.delivery == AtLeastOnce {
+		return ctx, openAtLeastOnce
+	}
+	return ctx, openExactlyOnce
+}
+
+// loop runs one session until it fails or shifted ends, and says how often it committed. What ends shifted alone lets a commit come to its end:
+// the next session repeats a batch of which nobody knows the outcome.
+func (r *Runner) loop(ctx, shifted context.Context, s session) (commits int, err error) {
+	if err := r.start(shifted, s); err != nil {
 		return 0, err
 	}
 	var begun time.Time
 	for {
-		records, err := r.gather(ctx, s, begun.Add(r.cycle))
+		records, err := r.gather(shifted, s, begun.Add(r.cycle))
 		if err != nil {
 			return commits, err
 		}
 		begun = time.Now()
-		b, err := r.handle(ctx, records)
+		handling, done := s.handling(shifted)
+		b, err := r.handle(handling, records)
+		if cause := context.Cause(handling); err != nil && errors.Is(cause, errGaveWay) {
+			err = cause
+		}
+		done()
 		if err != nil {
 			return commits, err
 		}
-		ok, err := r.commit(ctx, s, b)
+		ok, err := s.commit(ctx, b.out)
 		if err != nil {
 			return commits, err
 		}
 		if !ok {
-			r.figures.retrying(errors.New("the batch was undone because the group changed"))
+			r.figures.undone()
 			r.log.Info("batch undone, reading it again", "service", r.svc.Name)
 			continue
 		}
@@ -128,21 +232,15 @@ func (r *Runner) start(ctx context.Context, s session) error {
 	return s.start(ctx)
 }
 
-// commit lets a commit that has begun come to its end when ctx does, for a little while: half a commit holds others back.
-func (r *Runner) commit(ctx context.Context, s session, b batch) (bool, error) {
-	ctx, cancel := outlive(ctx, commitGrace, commitTimeout)
-	defer cancel()
-	return s.commit(ctx, b.out)
-}
-
 // gather waits for records and then goes on polling for the gather time, and until earliest.
 func (r *Runner) gather(ctx context.Context, s session, earliest time.Time) ([]*kgo.Record, error) {
 	var records []*kgo.Record
 	var enough context.Context // ends when a batch may begin; nil until there is a record
-	for failures := 0; len(records) < maxPoll; {
-		wait := ctx
-		if enough != nil {
-			wait = enough
+	for failures := 0; len(records) < r.svc.batch(); {
+		wait := enough
+		if enough == nil {
+			wait = ctx
+			s.rest()
 		}
 		fetches := s.poll(wait)
 		if ctx.Err() != nil {
@@ -160,6 +258,8 @@ func (r *Runner) gather(ctx context.Context, s session, earliest time.Time) ([]*
 			var cancel context.CancelFunc
 			enough, cancel = context.WithDeadline(ctx, later(time.Now().Add(r.cfg.Gather), earliest))
 			defer cancel()
+		case len(records) == n && remade(fetches) != nil:
+			return nil, remade(fetches)
 		case len(records) == n: // an error and nothing else: the client goes on by itself, but not in a hot circle
 			if pause(wait, failures, 10*time.Millisecond, time.Second); ctx.Err() != nil {
 				return nil, ctx.Err()
@@ -168,6 +268,16 @@ func (r *Runner) gather(ctx context.Context, s session, earliest time.Time) ([]*
 		}
 	}
 	return records, nil
+}
+
+// remade says that a topic was deleted, and perhaps made again: another one of the same name, which a client that knows the old one never reads.
+func remade(fetches kgo.Fetches) (err error) {
+	fetches.EachError(func(topic string, partition int32, e error) {
+		if errors.Is(e, kerr.UnknownTopicID) {
+			err = fmt.Errorf("reading %s/%d: %w", topic, partition, e)
+		}
+	})
+	return err
 }
 
 // take appends the records of fetches and notes what else they say.

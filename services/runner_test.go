@@ -305,12 +305,62 @@ func TestEnsureTopics(t *testing.T) {
 	}
 }
 
+// A topic that is deleted and made again is another one: a client that knows the old one never reads it.
+func TestATopicThatIsMadeAgainIsRead(t *testing.T) {
+	for _, delivery := range []services.Delivery{services.ExactlyOnce, services.AtLeastOnce} {
+		t.Run(delivery.String(), func(t *testing.T) {
+			s := newShop(t).topics()
+			r, _ := s.run(email.Service(), func(cfg *services.Config) { cfg.Delivery = delivery })
+			value := func(id string) []byte { return []byte(`{"userId":"ann","orderId":"o","checkoutId":"` + id + `"}`) }
+			s.write(events.OrderSuccessful, value("before"))
+			s.read(events.EmailSuccessful, 1)
+			if _, err := s.adm.DeleteTopic(t.Context(), events.OrderSuccessful); err != nil {
+				t.Fatal(err)
+			}
+			s.eventually(func() string {
+				if st := r.Stats(); st.Status == services.Running {
+					return "it has not noticed that its topic is gone"
+				}
+				return ""
+			})
+			s.topics()
+			fresh, err := kgo.NewClient(s.opts...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer fresh.Close()
+			if err := fresh.ProduceSync(t.Context(), &kgo.Record{Topic: events.OrderSuccessful, Value: value("after")}).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+			s.read(events.EmailSuccessful, 2)
+		})
+	}
+}
+
+func TestEnsureTopicsTakesAMinISR(t *testing.T) {
+	for _, set := range []struct{ asked, want int }{{1, 1}, {2, 2}, {3, 3}, {0, 2}, {9, 3}} {
+		s := newShop(t)
+		if err := services.EnsureTopics(t.Context(), s.adm, services.TopicSettings{MinISR: set.asked}); err != nil {
+			t.Fatal(err)
+		}
+		configs, err := s.adm.DescribeTopicConfigs(t.Context(), events.PaymentSuccessful)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range configs[0].Configs {
+			if c.Key == "min.insync.replicas" && c.MaybeValue() != fmt.Sprint(set.want) {
+				t.Errorf("asked for %d, min.insync.replicas is %s", set.asked, c.MaybeValue())
+			}
+		}
+	}
+}
+
 func TestEnsureTopicsSaysWhatStoodInTheWay(t *testing.T) {
 	s := newShop(t)
 	s.c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.CreateTopics}, Err: kerr.PolicyViolation, Count: -1})
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	if err := services.EnsureTopics(ctx, s.adm); err == nil || !errors.Is(err, kerr.PolicyViolation) {
+	if err := services.EnsureTopics(ctx, s.adm, services.TopicSettings{}); err == nil || !errors.Is(err, kerr.PolicyViolation) {
 		t.Errorf("got %v", err)
 	}
 }

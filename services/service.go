@@ -23,6 +23,17 @@ type Service struct {
 	Watched []string
 	Output  string // topic that it writes; empty for one that only reads (no transactions then)
 	Handle  Handler
+	// Parallel is how many events of a batch are handled at once, those of one key still one after the other; what follows from
+	// them is written in their order. 0 and 1 mean one by one. It is for a Handler that waits for something else than a processor.
+	Parallel int
+	Batch    int // the most records that are polled at once, after which a batch waits for no more; 0 means 2,000
+}
+
+func (s Service) batch() int {
+	if s.Batch > 0 {
+		return s.Batch
+	}
+	return maxPoll
 }
 
 // Status is what a Runner is doing.
@@ -34,10 +45,13 @@ const (
 	Running                // has partitions
 	Retrying               // the last attempt failed; Stats.Err says why
 	Stopped
+	Restarting // an instance crashed or failed, and is started again soon; Stats.Err says why
 )
 
 // String names the state in one lower-case word.
-func (s Status) String() string { return [...]string{"joining", "running", "retrying", "stopped"}[s] }
+func (s Status) String() string {
+	return [...]string{"joining", "running", "retrying", "stopped", "restarting"}[s]
+}
 
 // Stats is a snapshot of one service; counts are since it started.
 type Stats struct {
@@ -51,5 +65,10 @@ type Stats struct {
 	Rebuilds    int64 // times its Kafka client was thrown away and made anew
 	Lag         int64 // records that it has yet to read, as of its last fetch; -1 if unknown
 	Partitions  int   // partitions that it has been given
-	Err         string
+	Instances   int   // that should run
+	Live        int   // of those, how many do
+	Restarts    int64 // instances that ended by themselves or crashed, and were started again
+	// From the timestamp of an event until what follows from it is committed; of payment, from a request until Kafka has acknowledged it. 0 before the first.
+	P50, P99 time.Duration
+	Err      string // why the last try, session or instance failed; empty once one has succeeded
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"kassa/services/events"
 )
 
 // session is a delivery guarantee upon one Kafka client. The loop polls, handles, and hands back what follows; the
@@ -15,31 +17,52 @@ import (
 type session interface {
 	// start makes the session ready. Until then it may wait for what the one before left open.
 	start(ctx context.Context) error
+	// rest says that there is no batch under way: the next poll begins one.
+	rest()
 	poll(ctx context.Context) kgo.Fetches
+	// handling is ctx for the handling of a batch, at whose end done is called. Its cause may be errGaveWay: the batch was given up.
+	handling(ctx context.Context) (_ context.Context, done func())
 	// commit makes out durable, and the offsets of all that was polled. False means that it was undone, and that the same
 	// records will be polled again. After an error the session is of no more use; what became of the records is not known, but
-	// a session opened after this one was closed begins where the truth is.
+	// a session opened after this one was closed begins where the truth is. A commit that has begun goes on for a while after ctx has ended: half a
+	// commit holds others back, or is repeated.
 	commit(ctx context.Context, out []*kgo.Record) (bool, error)
-	// close undoes what is open, within about a second whatever the brokers do. It leaves the group if nobody comes after; else the next
-	// session takes this one's place in it.
-	close(forGood bool)
+	// close ends the session, within about a second whatever the brokers do.
+	close(p parting)
 	client() *kgo.Client
 }
+
+// parting is how a session ends.
+type parting uint8
+
+const (
+	// comesBack undoes what is open. The next session of the slot takes this one's place in the group, which is not told.
+	comesBack parting = iota
+	// forGood undoes what is open and leaves the group: nobody comes after.
+	forGood
+	// cutOff only lets go of the client, whose network is gone.
+	cutOff
+)
 
 // Times that Kafka's defaults set for other needs. A member that died holds its partitions for the session timeout (6 s is
 // the least that brokers allow; default 45 s), and its open transaction holds back every read_committed reader for the
 // transaction timeout (default 40 s).
 const (
-	sessionTimeout     = 6 * time.Second
-	heartbeatInterval  = 1500 * time.Millisecond
-	rebalanceTimeout   = 10 * time.Second
-	transactionTimeout = 10 * time.Second
+	sessionTimeout    = 6 * time.Second
+	heartbeatInterval = 1500 * time.Millisecond
+	rebalanceTimeout  = 10 * time.Second
+	// A write gap of the fast-failover profile is shorter (6.1 s, a paused controller), and a process that was killed while it wrote is taken over 10 s
+	// later, with the coordinator's next round of 1 s: a timeout of 10 s took 11.4 s.
+	transactionTimeout = 8 * time.Second
 	// commitTimeout is when a commit that hangs is given up and its client replaced; by then the broker has aborted it.
 	commitTimeout = 30 * time.Second
 	// Shutting down: what a commit that has begun, an abort, and a goodbye to the group may take.
 	commitGrace = 800 * time.Millisecond
 	abortGrace  = 400 * time.Millisecond
-	leaveGrace  = 400 * time.Millisecond
+	// What has been written without a transaction is repeated if its offsets are not committed, which the client puts off while its group
+	// rebalances: others take up to two heartbeats to hear of that.
+	offsetsGrace = 2 * heartbeatInterval
+	leaveGrace   = 400 * time.Millisecond
 	// longestFetch and the client's overhead is when a paused leader is noticed. Kafka's default is 0.5 s too, the client's 5 s.
 	longestFetch = 500 * time.Millisecond
 	// maxPoll bounds a batch, and with it a transaction, in records.
@@ -47,7 +70,7 @@ const (
 )
 
 // options are those of every session. They come after the caller's: a guarantee is not for the caller to weaken.
-func options(svc Service, cfg Config, assigned func(partitions int), own ...kgo.Opt) []kgo.Opt {
+func options(svc Service, cfg Config, f *figures, own ...kgo.Opt) []kgo.Opt {
 	return slices.Concat(cfg.Client, []kgo.Opt{
 		kgo.ClientID("kassa-" + svc.Name),
 		kgo.ConsumerGroup(svc.Name),
@@ -62,24 +85,29 @@ func options(svc Service, cfg Config, assigned func(partitions int), own ...kgo.
 		// Commit markers count as read, so that lag is 0 at rest in every tool.
 		kgo.KeepControlRecords(),
 		kgo.DisableAutoCommit(),
-		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, more map[string][]int32) {
-			n := 0
-			for _, partitions := range more {
-				n += len(partitions)
-			}
-			assigned(n)
-		}),
+		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, more map[string][]int32) { f.assigned(more) }),
+		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { f.revoked(gone) }),
 		kgo.SessionTimeout(sessionTimeout),
 		kgo.HeartbeatInterval(heartbeatInterval),
 		kgo.RebalanceTimeout(rebalanceTimeout),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		// Topics may be made after the services start; a record is never given up for it.
 		kgo.UnknownTopicRetries(-1),
-		kgo.ProducerBatchMaxBytes(deadLetterBytes - 4096),
+		kgo.ProducerBatchMaxBytesFn(batchBytes),
+		kgo.RecordPartitioner(newLetterPartitioner()),
 		// Events are small and the brokers near: Snappy, the default, costs every reader time and saves little.
 		kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.DisableClientMetrics(),
 	}, own)
+}
+
+// batchBytes is the largest batch that a topic takes. Topics of dead letters take more than others: what a service that was away has to catch up with would be
+// more than 1 MiB of orders in one batch, and refused again and again.
+func batchBytes(topic string) int32 {
+	if events.IsDeadLetters(topic) {
+		return deadLetterBytes - 4096
+	}
+	return 1_000_012 // kgo's own
 }
 
 // memberName is a Runner's name towards the brokers: its transactional id, and its place in the group.
@@ -88,13 +116,13 @@ func memberName(svc Service, cfg Config) string {
 }
 
 // quit ends a session's client. A goodbye to the group does not wait for brokers that do not answer; end cancels the client's own context.
-func quit(cl *kgo.Client, end context.CancelFunc, group, name string, forGood bool) {
-	if id, _ := cl.GroupMetadata(); forGood && id != "" {
+func quit(cl *kgo.Client, end context.CancelFunc, group, name string, p parting) {
+	if id, _ := cl.GroupMetadata(); p == forGood && id != "" {
 		ctx, cancel := context.WithTimeout(context.Background(), leaveGrace)
 		// Without a broker the group finds out by the session timeout.
 		_, _ = kadm.NewClient(cl).LeaveGroup(ctx, kadm.LeaveGroup(group).InstanceIDs(name).Reason("the service ends"))
 		cancel()
 	}
 	end()
-	cl.Close()
+	cl.CloseAllowingRebalance()
 }

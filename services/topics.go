@@ -1,9 +1,11 @@
 package services
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -19,11 +21,18 @@ const Partitions = 3
 // here with the headers that say why.
 const deadLetterBytes = 2 << 20
 
+// TopicSettings are what may be chosen about the shop's topics. The zero value is what keeps records safe.
+type TopicSettings struct {
+	// MinISR is min.insync.replicas: how many brokers must have a record before acks=all acknowledges it. 0 means 2, and where there is one broker it is 1. With
+	// 1 the leader alone may acknowledge, and what it acknowledged is gone with it: for showing that.
+	MinISR int
+}
+
 // EnsureTopics makes the topics of the flow and those for their dead letters, on three brokers, or as many as are alive.
 // Topics that exist are left as they are. It tries until ctx ends, and then says what stood in the way.
-func EnsureTopics(ctx context.Context, adm *kadm.Client) error {
+func EnsureTopics(ctx context.Context, adm *kadm.Client, set TopicSettings) error {
 	for n := 0; ; n++ {
-		err := ensureTopics(ctx, adm)
+		err := ensureTopics(ctx, adm, set)
 		if err == nil {
 			return nil
 		}
@@ -33,16 +42,14 @@ func EnsureTopics(ctx context.Context, adm *kadm.Client) error {
 	}
 }
 
-func ensureTopics(ctx context.Context, adm *kadm.Client) error {
+func ensureTopics(ctx context.Context, adm *kadm.Client, set TopicSettings) error {
 	brokers, err := adm.ListBrokers(ctx)
 	if err != nil {
 		return err
 	}
 	replicas := int16(min(3, len(brokers)))
-	config := map[string]*string{"min.insync.replicas": new("2")}
-	if replicas == 1 {
-		config["min.insync.replicas"] = new("1")
-	}
+	minISR := min(cmp.Or(set.MinISR, 2), int(replicas))
+	config := map[string]*string{"min.insync.replicas": new(strconv.Itoa(minISR))}
 	deadLetterConfig := map[string]*string{
 		"min.insync.replicas": config["min.insync.replicas"],
 		"max.message.bytes":   new(fmt.Sprint(deadLetterBytes)),

@@ -20,7 +20,7 @@ type Machine struct {
 	Jars    Jars         `json:"jars"`
 	Ports   []local.Port `json:"ports"`
 	Docker  Docker       `json:"docker"`
-	Cluster string       `json:"clusterAuto"` // the provider that --cluster auto takes; empty if there is none
+	Cluster string       `json:"clusterAuto"` // the provider that --cluster auto takes: local, compose or embedded
 }
 
 // Java is the Java that brokers would run on.
@@ -41,10 +41,14 @@ type Jars struct {
 
 // Docker is what the docker command told.
 type Docker struct {
-	Client  bool   `json:"client"`           // there is such a command
-	Engine  string `json:"engine,omitempty"` // version of the engine that answered; empty if none did
+	Client  bool   `json:"client"`            // there is such a command
+	Compose string `json:"compose,omitempty"` // version of its compose plugin; empty if it has none
+	Engine  string `json:"engine,omitempty"`  // version of the engine that answered; empty if none did
 	Problem string `json:"problem,omitempty"`
 }
+
+// ready says that containers can be started with it.
+func (d Docker) ready() bool { return d.Engine != "" && d.Compose != "" }
 
 func survey(ctx context.Context, cfg local.Config) (*Machine, error) {
 	s, err := local.Look(ctx, cfg)
@@ -57,11 +61,23 @@ func survey(ctx context.Context, cfg local.Config) (*Machine, error) {
 		Ports:  s.Ports,
 		Docker: askDocker(ctx),
 	}
-	if m.Java.Problem == "" && m.Jars.Problem == "" {
-		m.Cluster = "local" // the only provider of this build
+	switch {
+	case m.Java.Problem == "" && m.Jars.Problem == "":
+		m.Cluster = localCluster
+	case m.Docker.ready():
+		m.Cluster = composeCluster
+	default:
+		m.Cluster = embeddedCluster
 	}
 	return m, context.Cause(ctx)
 }
+
+// What --cluster auto can come to.
+const (
+	localCluster    = "local"
+	composeCluster  = "compose"
+	embeddedCluster = "embedded"
+)
 
 func sentence(err error) string {
 	var user *kafkaops.UserError
@@ -85,19 +101,24 @@ func askDocker(ctx context.Context) Docker {
 	}
 	ctx, cancel := context.WithTimeout(ctx, dockerWithin)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, path, "version", "--format", "{{.Server.Version}}")
-	cmd.WaitDelay = time.Second // a grandchild may keep the pipe
-	var complaint strings.Builder
-	cmd.Stderr = &complaint
-	out, err := cmd.Output()
+	ask := func(args ...string) (answer, complaint string) {
+		cmd := exec.CommandContext(ctx, path, args...)
+		cmd.WaitDelay = time.Second // a grandchild may keep the pipe
+		var errs strings.Builder
+		cmd.Stderr = &errs
+		if out, err := cmd.Output(); err == nil {
+			answer = strings.TrimSpace(string(out))
+		}
+		return answer, strings.Join(strings.Fields(errs.String()), " ")
+	}
 	d := Docker{Client: true}
-	switch version := strings.TrimSpace(string(out)); {
+	d.Compose, _ = ask("compose", "version", "--short")
+	d.Engine, d.Problem = ask("version", "--format", "{{.Server.Version}}")
+	switch {
+	case d.Engine != "":
+		d.Problem = ""
 	case ctx.Err() != nil:
 		d.Problem = fmt.Sprintf("it does not answer within %s", dockerWithin)
-	case err == nil && version != "":
-		d.Engine = version
-	default:
-		d.Problem = strings.Join(strings.Fields(complaint.String()), " ")
 	}
 	return d
 }
@@ -112,7 +133,7 @@ func (m *Machine) java() Finding {
 	f := Finding{Level: OK, Group: thisMachine, Check: "java", Subject: "Java"}
 	if m.Java.Problem != "" {
 		f.Level, f.What, f.Fix = Risk, "none that will do", m.Java.Problem
-		f.Risk = "No broker can be started here."
+		f.Risk = "No real broker can be started here."
 		return f
 	}
 	f.What = fmt.Sprintf("%s at %s", m.Java.Version, m.Java.Path)
@@ -124,7 +145,7 @@ func (m *Machine) jars() Finding {
 	switch {
 	case m.Jars.Problem != "":
 		f.Level, f.What, f.Fix = Risk, "none that will do", m.Jars.Problem
-		f.Risk = "No broker can be started here."
+		f.Risk = "No real broker can be started here."
 	case m.Jars.Source == local.JarsCached:
 		f.What = fmt.Sprintf("Kafka %s, %d jars in %s, each as pinned", m.Jars.Version, m.Jars.Count, m.Jars.Dir)
 	case m.Jars.Source == local.JarsFromHome:
@@ -155,33 +176,38 @@ func (m *Machine) ports() Finding {
 	return f
 }
 
-// docker is never a risk: nothing in this build needs it.
+// docker is never a risk: --cluster compose needs it, and nothing else does.
 func (m *Machine) docker() Finding {
 	f := Finding{Group: thisMachine, Check: "docker", Subject: "Docker", Level: OK}
-	const unused = "; this build does not use it"
 	switch {
+	case m.Docker.ready():
+		f.What = fmt.Sprintf("engine %s answers, with compose %s", m.Docker.Engine, m.Docker.Compose)
+		return f
 	case m.Docker.Engine != "":
-		f.What = fmt.Sprintf("engine %s answers", m.Docker.Engine) + unused
+		f.What, f.Fix = fmt.Sprintf("engine %s answers, and docker has no compose plugin", m.Docker.Engine), "Install the plugin to use --cluster compose."
 	case m.Docker.Client:
-		f.Level, f.What = Note, "the command is here and no engine answers"+unused
+		f.What, f.Fix = "the command is here and no engine answers", "Start the engine to use --cluster compose."
 	default:
-		f.Level, f.What = Note, "not installed"+unused
+		f.What, f.Fix = "not installed", "Install it, with its compose plugin, to use --cluster compose."
 	}
+	f.Level, f.Risk = Note, "There can be no brokers in containers, and no network of theirs can be cut."
 	return f
 }
 
 func (m *Machine) auto() Finding {
-	f := Finding{Level: OK, Group: thisMachine, Check: "cluster-auto", Subject: "--cluster auto"}
-	if m.Cluster != "" {
-		f.What = m.Cluster + ": Java and Kafka's jars will do"
-		if m.Jars.Source == local.JarsFromMaven {
-			f.What = m.Cluster + ": Java will do, and Maven can fetch Kafka's jars"
-		}
-		return f
+	f := Finding{Level: OK, Group: thisMachine, Check: "cluster-auto", Subject: "--cluster auto", What: m.Cluster}
+	switch {
+	case m.Cluster == composeCluster:
+		f.What = "compose: three brokers in containers, since none can be started as processes here"
+	case m.Cluster == embeddedCluster:
+		f.Level, f.What = Note, "embedded: three simulated brokers, since no real ones can be started"
+		f.Risk = "What a failover costs is then what Kafka's rules come to, and not measured on Kafka."
+		f.Fix = "Mend what is named above."
+	case m.Jars.Source == local.JarsFromMaven:
+		f.What += ": Java will do, and Maven can fetch Kafka's jars"
+	default:
+		f.What += ": Java and Kafka's jars will do"
 	}
-	f.Level, f.What = Risk, "no provider"
-	f.Risk = "kassa cannot start a cluster: local is the only provider of this build, and it needs Java and Kafka's jars."
-	f.Fix = "Mend what is named above."
 	return f
 }
 

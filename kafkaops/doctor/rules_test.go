@@ -241,7 +241,7 @@ func TestEveryRiskSaysWhatAndWhatToDo(t *testing.T) {
 func TestMachineRules(t *testing.T) {
 	good := Machine{
 		Java: Java{Path: "/jdk/bin/java", Version: "17.0.15"}, Jars: Jars{Source: local.JarsCached, Dir: "/cache/kafka", Version: "4.3.1", Count: 46},
-		Ports: []local.Port{{Number: 9094, Free: true}, {Number: 9095, Free: true}}, Docker: Docker{Client: true, Engine: "28.0"}, Cluster: "local",
+		Ports: []local.Port{{Number: 9094, Free: true}, {Number: 9095, Free: true}}, Docker: Docker{Client: true, Compose: "2.40.3", Engine: "28.0"}, Cluster: "local",
 	}
 	for name, c := range map[string]struct {
 		change func(*Machine)
@@ -249,11 +249,13 @@ func TestMachineRules(t *testing.T) {
 		words  string
 	}{
 		"nothing wrong":      {func(*Machine) {}, nil, ""},
-		"no Java":            {func(m *Machine) { m.Java, m.Cluster = Java{Problem: "install Java 17"}, "" }, []string{"risk cluster-auto --cluster auto", "risk java Java"}, "install Java 17"},
-		"no jars":            {func(m *Machine) { m.Jars.Problem, m.Cluster = "install Maven", "" }, []string{"risk cluster-auto --cluster auto", "risk jars Kafka's jars"}, "only provider"},
+		"no Java":            {func(m *Machine) { m.Java, m.Cluster = Java{Problem: "install Java 17"}, "embedded" }, []string{"note cluster-auto --cluster auto", "risk java Java"}, "install Java 17"},
+		"no jars":            {func(m *Machine) { m.Jars.Problem, m.Cluster = "install Maven", "embedded" }, []string{"note cluster-auto --cluster auto", "risk jars Kafka's jars"}, "simulated brokers"},
 		"jars to be fetched": {func(m *Machine) { m.Jars.Source = local.JarsFromMaven }, []string{"note jars Kafka's jars"}, "Maven"},
 		"a port in use":      {func(m *Machine) { m.Ports[1].Free = false }, []string{"note ports ports"}, "9095 in use"},
 		"no engine":          {func(m *Machine) { m.Docker.Engine = "" }, []string{"note docker Docker"}, "no engine answers"},
+		"no plugin":          {func(m *Machine) { m.Docker.Compose = "" }, []string{"note docker Docker"}, "no compose plugin"},
+		"only Docker":        {func(m *Machine) { m.Java, m.Cluster = Java{Problem: "install Java 17"}, "compose" }, []string{"risk java Java"}, "install Java 17"},
 		"no Docker":          {func(m *Machine) { m.Docker = Docker{} }, []string{"note docker Docker"}, "not installed"},
 	} {
 		t.Run(name, func(t *testing.T) {

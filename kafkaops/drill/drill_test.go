@@ -87,10 +87,14 @@ func TestCompare(t *testing.T) {
 		gap(kafkaops.Kill, 9000, func(t *Timeline) { t.Open = true }),
 		gap(kafkaops.Kill, 9000, func(t *Timeline) { t.Err = "no" }),
 		gap(kafkaops.Kill, 9000, func(t *Timeline) { t.Probed = false }),
+		gap(kafkaops.Kill, 500, func(t *Timeline) { t.Gap.Open = true }), // the next fault came half a second after it
+		gap(kafkaops.Pause, 200_000, func(t *Timeline) { t.Gap.Open = true }),
+		gap(kafkaops.Pause, 3000, func(t *Timeline) { t.Gap.Open = true }),
 	})
 	want := []Summary{
-		{"kill of the controller", 1, 1700 * time.Millisecond, 1700 * time.Millisecond},
-		{"kill", 3, 1100 * time.Millisecond, 1300 * time.Millisecond},
+		{Kind: "pause", NotOver: 2, AtLeast: 200 * time.Second},
+		{Kind: "kill of the controller", N: 1, Median: 1700 * time.Millisecond, Worst: 1700 * time.Millisecond},
+		{Kind: "kill", N: 3, Median: 1100 * time.Millisecond, Worst: 1300 * time.Millisecond, NotOver: 1, AtLeast: 500 * time.Millisecond},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v", got)

@@ -1,9 +1,11 @@
 package drill
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -18,6 +20,7 @@ type ProbeConfig struct {
 	Client []kgo.Opt
 	Topic  string // made by EnsureProbeTopic
 	Rate   int    // records a second over all partitions; 0 means 500
+	Buffer int    // records that may wait for their acks; 0 means 100,000, which is 200 s in which no partition takes a write
 	// Saw is called with what the client notices by itself: a connection that ended or could not be made, an answer that
 	// did not come in time. Retries hide all of these from whoever waits for a record. It must not wait.
 	Saw func(Sign)
@@ -26,7 +29,8 @@ type ProbeConfig struct {
 // Sign is one thing that a client noticed of a broker.
 type Sign struct {
 	At   time.Time
-	Node int32 // -1 if it is not known yet
+	Node int32 // -1 while only its address is known
+	Addr string
 	What string
 }
 
@@ -34,19 +38,22 @@ const (
 	// ProbeTopic is where kassa's own probe writes.
 	ProbeTopic      = "kassa-probe"
 	probePartitions = 6 // two leaders a broker
+	warmPartitions  = 3 // after these: one a broker, see warmer
 	probeReplicas   = 3
 	probeRate       = 500
+	probeBuffer     = 100_000
 	// Gaps shorter than this are not kept: at 500 records a second over six partitions acks are 12 ms apart.
 	shortestGap = 25 * time.Millisecond
 	gapsKept    = 1024 // per partition
 )
 
-// EnsureProbeTopic makes the probe's topic: six partitions on three brokers, acks=all needs two, and what is written is kept for a minute.
-func EnsureProbeTopic(ctx context.Context, admin *kadm.Client, topic string) error {
+// EnsureProbeTopic makes the probe's topic: six partitions on three brokers, and three more to warm brokers up; acks=all needs minISR of them, 2 where that
+// is 0, and what is written is kept for a minute.
+func EnsureProbeTopic(ctx context.Context, admin *kadm.Client, topic string, minISR int) error {
 	configs := map[string]*string{
-		"min.insync.replicas": kadm.StringPtr("2"), "retention.ms": kadm.StringPtr("60000"), "segment.bytes": kadm.StringPtr("1048576"),
+		"min.insync.replicas": new(strconv.Itoa(cmp.Or(minISR, 2))), "retention.ms": kadm.StringPtr("60000"), "segment.bytes": kadm.StringPtr("1048576"),
 	}
-	resp, err := admin.CreateTopic(ctx, probePartitions, probeReplicas, configs, topic)
+	resp, err := admin.CreateTopic(ctx, probePartitions+warmPartitions, probeReplicas, configs, topic)
 	if err == nil {
 		err = resp.Err
 	}
@@ -66,7 +73,8 @@ type Probe struct {
 
 	mu    sync.Mutex
 	parts []acks
-	all   acks // of any partition
+	all   acks      // of any partition
+	full  time.Time // when a record was dropped for the first time, because too many waited; zero if none was
 }
 
 // acks is when a partition's records were acknowledged: the last time, and the gaps before.
@@ -91,20 +99,12 @@ func StartProbe(cfg ProbeConfig) (*Probe, error) {
 	if cfg.Rate <= 0 {
 		cfg.Rate = probeRate
 	}
+	if cfg.Buffer <= 0 {
+		cfg.Buffer = probeBuffer
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &Probe{cfg: cfg, cancel: cancel, parts: make([]acks, probePartitions)}
-	opts := append(append([]kgo.Opt(nil), cfg.Client...),
-		kgo.WithContext(ctx),
-		kgo.ClientID("kassa-probe"),
-		kgo.DefaultProduceTopic(cfg.Topic),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.ProducerLinger(0),
-		kgo.MaxBufferedRecords(100_000), // two minutes without an ack
-		kgo.UnknownTopicRetries(-1),
-		kgo.ProducerBatchCompression(kgo.NoCompression()),
-		kgo.DisableClientMetrics(),
-	)
+	opts := append(probeOptions(cfg.Client, cfg.Topic), kgo.WithContext(ctx), kgo.ClientID("kassa-probe"), kgo.MaxBufferedRecords(cfg.Buffer))
 	if cfg.Saw != nil {
 		opts = append(opts, kgo.WithHooks(&signs{saw: cfg.Saw}))
 	}
@@ -115,6 +115,19 @@ func StartProbe(cfg ProbeConfig) (*Probe, error) {
 	}
 	p.done.Go(func() { p.run(ctx) })
 	return p, nil
+}
+
+// probeOptions is how the probe writes, upon the options of its client: each record at once, to the partition that it names. With which acks is the
+// client's to say (all is kgo's default): a gap is one that its users would feel.
+func probeOptions(client []kgo.Opt, topic string) []kgo.Opt {
+	return append(append([]kgo.Opt(nil), client...),
+		kgo.DefaultProduceTopic(topic),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerLinger(0),
+		kgo.UnknownTopicRetries(-1),
+		kgo.ProducerBatchCompression(kgo.NoCompression()),
+		kgo.DisableClientMetrics(),
+	)
 }
 
 // Close ends the probe without waiting for records that are on their way.
@@ -138,8 +151,11 @@ func (p *Probe) run(ctx context.Context) {
 		for due := int64(time.Since(start)/every) + 1; n < due; n++ {
 			part := int32(n % probePartitions)
 			p.client.TryProduce(ctx, &kgo.Record{Partition: part, Value: []byte("probe")}, func(r *kgo.Record, err error) {
-				if err == nil {
+				switch {
+				case err == nil:
 					p.acked(r.Partition, time.Now())
+				case errors.Is(err, kgo.ErrMaxBuffered):
+					p.dropped(time.Now())
 				}
 			})
 		}
@@ -152,6 +168,22 @@ func (p *Probe) acked(part int32, at time.Time) {
 	defer p.mu.Unlock()
 	p.parts[part].add(at)
 	p.all.add(at)
+}
+
+func (p *Probe) dropped(at time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.full.IsZero() {
+		p.full = at
+	}
+}
+
+// Full says that the probe has written more than it can keep waiting. From then on it cannot tell: a partition may be silent because nothing is written
+// to it any more.
+func (p *Probe) Full() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.full.IsZero()
 }
 
 func (a *acks) add(at time.Time) {
@@ -178,11 +210,14 @@ func (p *Probe) Ready(now time.Time) bool {
 	return true
 }
 
-// Gap is the longest gap that overlaps the time from a fault until to. A partition that never acknowledged anything since the probe began counts from
-// the fault.
+// Gap is the longest gap that overlaps the time from a fault until to, or until the probe was full. A partition that never acknowledged anything since the
+// probe began counts from the fault.
 func (p *Probe) Gap(fault, to time.Time) Gap {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if !p.full.IsZero() && p.full.Before(to) {
+		to = p.full
+	}
 	g := Gap{Partition: -1}
 	for i := range p.parts {
 		longest, open := p.parts[i].longest(fault, to)

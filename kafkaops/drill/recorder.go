@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"kassa/kafkaops"
@@ -25,6 +24,7 @@ type Config struct {
 	Watcher *watch.Watcher
 	// Producer is how the probe writes: as the shop does. Nil means that no probe writes and no gap is told.
 	Producer []kgo.Opt
+	MinISR   int          // min.insync.replicas of the probe's topic, as its users' topics have it; 0 means 2
 	Log      *slog.Logger // nil for none
 }
 
@@ -33,7 +33,8 @@ const (
 	armedFor = 30 * time.Second
 	// armPatience is how long a fault waits for the probe's first acks. A cluster that takes no writes gives none.
 	armPatience = 1500 * time.Millisecond
-	// quietFor is how long nothing must have happened before the probe stops, openFor when it does in any case.
+	// quietFor is how long nothing must have happened before a timeline ends, openFor when it does in any case but that of writes that are stalled:
+	// these are what it is for, so it goes on for as long as the probe can tell.
 	quietFor = 5 * time.Second
 	openFor  = time.Minute
 	// returnFor is how long a broker that came back is given to be in every ISR and to lead again what it led.
@@ -47,14 +48,17 @@ type Recorder struct {
 	cfg    Config
 	client *kgo.Client // for what is asked of the whole cluster
 	admin  *kadm.Client
+	warmer *warmer
+	life   context.Context // ends with Close
 	cancel context.CancelFunc
 	done   sync.WaitGroup
-	doing  sync.Mutex // one fault begins at a time
 
 	mu        sync.Mutex
 	probe     *Probe
+	starting  bool      // a probe is on its way
 	armed     time.Time // when the probe was last asked for
 	lines     []*Timeline
+	given     []Timeline // what Timelines gave last; nil when something has changed since
 	lastEvent time.Time
 }
 
@@ -67,18 +71,24 @@ func NewRecorder(cfg Config) (*Recorder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the recorder's client: %w", err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	r := &Recorder{cfg: cfg, client: client, admin: kadm.NewClient(client), cancel: cancel}
+	r := &Recorder{cfg: cfg, client: client, admin: kadm.NewClient(client)}
+	r.warmer = &warmer{admin: r.admin, producer: cfg.Producer, log: cfg.Log}
+	r.life, r.cancel = context.WithCancel(context.Background())
 	cfg.Watcher.OnChange(r.observe)
-	r.done.Go(func() { r.look(ctx) })
+	r.done.Go(func() { r.look(r.life) })
 	return r, nil
 }
 
-// Close ends the probe. Timelines stay readable.
+// Close ends the probe and the timeline that is open. Timelines stay readable.
 func (r *Recorder) Close() {
-	r.cancel()
+	r.mu.Lock()
+	r.cancel() // under the lock: Arm starts nothing from here on
+	r.mu.Unlock()
 	r.done.Wait()
 	r.mu.Lock()
+	if t := r.current(); t != nil {
+		r.end(t, time.Now())
+	}
 	p := r.probe
 	r.probe = nil
 	r.mu.Unlock()
@@ -88,23 +98,24 @@ func (r *Recorder) Close() {
 	r.client.Close()
 }
 
-// Timelines are the faults so far, oldest first.
+// Timelines are the faults so far, oldest first. As long as nothing changes it gives the same slice again: it is to be read only.
 func (r *Recorder) Timelines() []Timeline {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := make([]Timeline, len(r.lines))
-	for i, t := range r.lines {
-		out[i] = *t
-		out[i].Phases = slices.Clone(t.Phases)
+	if r.given == nil {
+		r.given = make([]Timeline, len(r.lines))
+		for i, t := range r.lines {
+			r.given[i] = *t // with its Phases, which are replaced and never changed
+		}
 	}
-	return out
+	return r.given
 }
 
 // Measuring says that the probe writes, or is about to.
 func (r *Recorder) Measuring() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.probe != nil || time.Since(r.armed) < armPatience
+	return r.probe != nil || r.starting
 }
 
 // Arm has the probe write from now on for a while: a fault that follows need not wait for it. It returns at once.
@@ -112,29 +123,34 @@ func (r *Recorder) Arm() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.armed = time.Now()
-	if r.probe != nil || r.cfg.Producer == nil {
+	if r.probe != nil || r.starting || r.cfg.Producer == nil || r.life.Err() != nil {
 		return
 	}
-	r.done.Go(func() { r.startProbe() })
+	r.starting = true
+	r.done.Go(func() {
+		p := r.startProbe()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.probe, r.starting = p, false
+	})
 }
 
-func (r *Recorder) startProbe() {
-	ctx, cancel := context.WithTimeout(context.Background(), armPatience)
+// startProbe returns nil when there can be none.
+func (r *Recorder) startProbe() *Probe {
+	ctx, cancel := context.WithTimeout(r.life, armPatience)
 	defer cancel()
-	if err := EnsureProbeTopic(ctx, r.admin, ProbeTopic); err != nil {
+	if err := EnsureProbeTopic(ctx, r.admin, ProbeTopic, r.cfg.MinISR); err != nil {
 		r.cfg.Log.Warn("the probe's topic", "err", err) // it may be there all the same
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.probe != nil {
-		return
+	if r.life.Err() != nil {
+		return nil
 	}
 	p, err := StartProbe(ProbeConfig{Client: r.cfg.Producer, Topic: ProbeTopic, Saw: r.saw})
 	if err != nil {
 		r.cfg.Log.Error("the probe", "err", err)
-		return
+		return nil
 	}
-	r.probe = p
+	return p
 }
 
 // Do does a fault and opens its timeline. It returns when the act is done, not when the cluster has reacted.
@@ -145,212 +161,90 @@ func (r *Recorder) Do(ctx context.Context, f kafkaops.Fault) error {
 	return r.do(ctx, f, "")
 }
 
+// do may be under way several times at once: a stop that hangs keeps nobody from killing another broker, or the same.
 func (r *Recorder) do(ctx context.Context, f kafkaops.Fault, of string) error {
-	r.doing.Lock()
-	defer r.doing.Unlock()
 	r.Arm()
-	ready := r.await(ctx, armPatience, func(_ *watch.State, p *Probe) bool { return p != nil && p.Ready(time.Now()) }) == nil
+	if f.Verb == kafkaops.Elect {
+		r.awaitWarm(ctx) // partitions go to brokers that have just come back
+	}
+	probed := r.cfg.Producer != nil && r.ready(ctx)
 	r.cfg.Watcher.Hurry(10 * time.Second)
+	t, err := r.begin(f, of, probed)
+	if err != nil {
+		return err
+	}
+	err = r.act(ctx, f)
+	r.acted(t, err)
+	return err
+}
+
+// ready waits until the probe can see a gap whole that begins now, and says whether it can. While a broker is away writes may be stalled for as long as it
+// is, and that is not to be waited for: whoever breaks a second thing, or mends the first, means to do it then.
+func (r *Recorder) ready(ctx context.Context) (can bool) {
+	_ = r.await(ctx, armPatience, func(_ *watch.State, p *Probe) bool {
+		can = p != nil && p.Ready(time.Now())
+		return can || p != nil && r.away()
+	})
+	return can
+}
+
+// away says that a broker's process does not take part.
+func (r *Recorder) away() bool {
+	return slices.ContainsFunc(r.cfg.Cluster.Nodes(), func(n kafkaops.Node) bool {
+		switch n.Process {
+		case kafkaops.ProcessExited, kafkaops.ProcessPaused, kafkaops.ProcessCut:
+			return true
+		}
+		return false
+	})
+}
+
+// begin opens the timeline of a fault that is about to be done. What happens from now on belongs to it, so it ends the one before.
+func (r *Recorder) begin(f kafkaops.Fault, of string, probed bool) (*Timeline, error) {
 	s := r.cfg.Watcher.State()
 	n, _ := s.Node(f.Node)
 	t := &Timeline{
-		Fault: f, Of: of, At: time.Now(), Open: true, Probed: ready,
+		Fault: f, Of: of, Open: true, Probed: probed,
 		Controller: s.Quorum.Known && s.Quorum.Leader == f.Node && f.Node != 0, Leads: n.Leads,
 	}
 	r.mu.Lock()
-	if len(r.lines) > 0 {
-		r.end(r.lines[len(r.lines)-1], t.At)
+	defer r.mu.Unlock()
+	if r.life.Err() != nil {
+		return nil, &kafkaops.RefusedError{Fault: f, Reason: "kassa is closing"}
+	}
+	t.At = time.Now() // under the lock: timelines are in the order of their times
+	if before := r.current(); before != nil {
+		r.end(before, t.At)
+		before.cut = true
 	}
 	if r.lines = append(r.lines, t); len(r.lines) > kept {
 		r.lines = r.lines[1:]
 	}
-	r.lastEvent = t.At
-	r.mu.Unlock()
+	r.lastEvent, r.given = t.At, nil
+	return t, nil
+}
 
-	err := r.act(ctx, f)
-
+// acted notes how the act ended. After one that was refused nothing has happened: its timeline goes, and the one that it ended is open again.
+func (r *Recorder) acted(t *Timeline, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.given = nil
 	t.Took = time.Since(t.At)
 	if err != nil {
 		t.Err = err.Error()
 	}
-	if refused := (*kafkaops.RefusedError)(nil); errors.As(err, &refused) {
-		r.lines = slices.DeleteFunc(r.lines, func(l *Timeline) bool { return l == t }) // nothing has happened
+	if _, refused := errors.AsType[*kafkaops.RefusedError](err); !refused {
+		return
 	}
-	return err
+	r.lines = slices.DeleteFunc(r.lines, func(l *Timeline) bool { return l == t })
+	if n := len(r.lines); n > 0 && r.lines[n-1].cut {
+		r.lines[n-1].cut, r.lines[n-1].Open = false, true
+	}
 }
 
 func (r *Recorder) act(ctx context.Context, f kafkaops.Fault) error {
 	if f.Verb != kafkaops.Elect {
 		return r.cfg.Cluster.Do(ctx, f)
 	}
-	results, err := r.admin.ElectLeaders(ctx, kadm.ElectPreferredReplica, nil)
-	if err != nil {
-		return fmt.Errorf("electing the preferred leaders: %w", err)
-	}
-	for topic, parts := range results {
-		for part, res := range parts {
-			if res.Err != nil && !errors.Is(res.Err, kerr.ElectionNotNeeded) {
-				err = errors.Join(err, fmt.Errorf("%s/%d: %w", topic, part, res.Err))
-			}
-		}
-	}
-	return err
-}
-
-// rolling restarts one broker after the other, the leader of the quorum last, and goes on when every partition has all its replicas again.
-func (r *Recorder) rolling(ctx context.Context) error {
-	s := r.cfg.Watcher.State()
-	if !whole(s) {
-		return &kafkaops.RefusedError{Fault: kafkaops.Fault{Verb: kafkaops.Rolling}, Reason: "a broker or replica is missing already: a restart would be a second loss"}
-	}
-	order := make([]int32, 0, len(s.Nodes))
-	for _, n := range s.Nodes {
-		if n.ID != s.Quorum.Leader {
-			order = append(order, n.ID)
-		}
-	}
-	for _, id := range append(order, s.Quorum.Leader) {
-		if err := r.do(ctx, kafkaops.Fault{Verb: kafkaops.Restart, Node: id}, string(kafkaops.Rolling)+" restart"); err != nil {
-			return err
-		}
-		if err := r.await(ctx, openFor, func(s *watch.State, _ *Probe) bool { return whole(s) }); err != nil {
-			return fmt.Errorf("broker %d did not come back whole: %w", id, err)
-		}
-	}
-	return nil
-}
-
-func whole(s *watch.State) bool {
-	return s.Quorum.Known && s.Count(watch.Up) == len(s.Nodes) && s.UnderReplicated() == 0
-}
-
-// await looks until is says yes.
-func (r *Recorder) await(ctx context.Context, limit time.Duration, is func(*watch.State, *Probe) bool) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		r.mu.Lock()
-		p := r.probe
-		r.mu.Unlock()
-		if is(r.cfg.Watcher.State(), p) {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
-	}
-}
-
-// current is the timeline that what happens now belongs to; nil if none. The caller holds r.mu.
-func (r *Recorder) current() *Timeline {
-	if n := len(r.lines); n > 0 && r.lines[n-1].Open {
-		return r.lines[n-1]
-	}
-	return nil
-}
-
-func (r *Recorder) observe(before, after *watch.State) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if t := r.current(); t != nil && !after.At.Before(t.At) {
-		was := len(t.Phases)
-		t.observe(before, after)
-		if len(t.Phases) != was {
-			r.lastEvent = after.At
-		}
-	}
-}
-
-// saw is called by the probe's client.
-func (r *Recorder) saw(s Sign) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if t := r.current(); t != nil && !s.At.Before(t.At) && (s.Node < 0 || s.Node == t.Fault.Node) {
-		t.see(ClientSaw, s.At, s.What, false)
-	}
-}
-
-// Flowed tells of an email event: when its payment was made, and when the email was seen.
-func (r *Recorder) Flowed(paid, seen time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if t := r.current(); t != nil && paid.After(t.At) {
-		t.see(FlowResumed, seen, "", false)
-	}
-}
-
-// look keeps the gap of the current timeline up to date, and ends it and the probe when all is over.
-func (r *Recorder) look(ctx context.Context) {
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case now := <-tick.C:
-			if p := r.lookAt(now); p != nil {
-				p.Close()
-			}
-		}
-	}
-}
-
-// lookAt returns a probe that has done its work.
-func (r *Recorder) lookAt(now time.Time) (over *Probe) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	t := r.current()
-	if t != nil {
-		r.measure(t, now)
-		if r.settled(t, now) {
-			r.end(t, now)
-			t = nil
-		}
-	}
-	if t == nil && r.probe != nil && now.Sub(r.armed) > armedFor {
-		over, r.probe = r.probe, nil
-	}
-	return over
-}
-
-func (r *Recorder) measure(t *Timeline, to time.Time) {
-	if r.probe == nil || !t.Probed {
-		return
-	}
-	t.Gap = r.probe.Gap(t.At, to)
-	if g := t.Gap; g.Worst >= 4*shortestGap && !g.Resumed.IsZero() {
-		t.see(AcksResumed, g.Resumed, "", true)
-	}
-}
-
-func (r *Recorder) settled(t *Timeline, now time.Time) bool {
-	age := now.Sub(t.At)
-	switch {
-	case age > openFor:
-		return true
-	case t.Took == 0 || t.Gap.Open || now.Sub(r.lastEvent) < quietFor:
-		return false
-	}
-	switch t.Fault.Verb {
-	case kafkaops.Start, kafkaops.Restart, kafkaops.Resume:
-		s := r.cfg.Watcher.State()
-		return whole(s) && astray(s) == 0 || age > returnFor
-	}
-	return true
-}
-
-// end closes a timeline with its last measure. The probe goes on for a while: often another fault follows.
-func (r *Recorder) end(t *Timeline, at time.Time) {
-	if !t.Open {
-		return
-	}
-	r.measure(t, at)
-	t.Open = false
-	r.armed = at.Add(10*time.Second - armedFor)
+	return r.elect(ctx)
 }

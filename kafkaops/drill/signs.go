@@ -2,6 +2,7 @@ package drill
 
 import (
 	"net"
+	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -43,5 +44,5 @@ func (s *signs) tell(meta kgo.BrokerMetadata, what string) {
 	if node < 0 { // an address of the bootstrap list
 		node = -1
 	}
-	s.saw(Sign{At: time.Now(), Node: node, What: what})
+	s.saw(Sign{At: time.Now(), Node: node, Addr: net.JoinHostPort(meta.Host, strconv.Itoa(int(meta.Port))), What: what})
 }

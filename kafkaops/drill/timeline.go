@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -50,17 +51,21 @@ type Timeline struct {
 	Gap    Gap     // of writes; Worst is 0 when nothing was measured
 	// Probed says that a probe wrote at a steady rate when the fault was done. Without it there is no gap to tell.
 	Probed bool
-	// Open says that more may follow.
+	// Open says that more may follow. A timeline that is not open and has a Gap that is, ended before the writes went on: the gap is at least as
+	// long as Gap.Worst.
 	Open bool
+	cut  bool // another fault ended it
 }
+
+// AtLeast says that writes were still stalled when measuring ended.
+func (t *Timeline) AtLeast() bool { return t.Gap.Open && !t.Open }
 
 // Phase is the phase with this mark.
 func (t *Timeline) Phase(m Mark) (Phase, bool) {
-	i := slices.IndexFunc(t.Phases, func(p Phase) bool { return p.Mark == m })
-	if i < 0 {
-		return Phase{}, false
+	if i := t.index(m); i >= 0 {
+		return t.Phases[i], true
 	}
-	return t.Phases[i], true
+	return Phase{}, false
 }
 
 // Kind groups timelines that can be compared: the verb, and whether the broker led the quorum.
@@ -77,37 +82,55 @@ func (t *Timeline) Kind() string {
 
 // see notes a phase once; again says whether a later one of the same mark replaces the time.
 func (t *Timeline) see(m Mark, at time.Time, detail string, again bool) {
-	after := max(at.Sub(t.At), 0)
-	for i := range t.Phases {
-		if t.Phases[i].Mark != m {
-			continue
-		}
-		if again {
-			t.Phases[i].After, t.Phases[i].Detail = after, detail
-			t.sort()
-		}
-		return
+	if i := t.index(m); i < 0 || again {
+		t.put(i, Phase{Mark: m, After: t.after(at), Detail: detail})
 	}
-	t.Phases = append(t.Phases, Phase{Mark: m, After: after, Detail: detail})
-	t.sort()
 }
 
 // count notes one more of a mark that partitions share, at the time of the last.
 func (t *Timeline) count(m Mark, at time.Time, what string) {
-	for i := range t.Phases {
-		if p := &t.Phases[i]; p.Mark == m {
-			p.n++
-			p.After, p.Detail = at.Sub(t.At), fmt.Sprintf("%d %ss", p.n, what)
-			t.sort()
-			return
-		}
+	i, n := t.index(m), 1
+	if i >= 0 {
+		n += t.Phases[i].n
+		what += "s"
 	}
-	t.Phases = append(t.Phases, Phase{Mark: m, After: max(at.Sub(t.At), 0), Detail: "1 " + what, n: 1})
-	t.sort()
+	t.put(i, Phase{Mark: m, After: t.after(at), Detail: fmt.Sprintf("%d %s", n, what), n: n})
 }
 
-func (t *Timeline) sort() {
-	slices.SortStableFunc(t.Phases, func(a, b Phase) int { return int(a.After - b.After) })
+// unsee takes a phase back.
+func (t *Timeline) unsee(m Mark) {
+	if i := t.index(m); i >= 0 {
+		t.Phases = slices.Delete(slices.Clone(t.Phases), i, i+1)
+	}
+}
+
+// put replaces phase i, or adds one where i is below 0. It does so in a copy: others may be reading the Phases as they were.
+func (t *Timeline) put(i int, p Phase) {
+	t.Phases = slices.Clone(t.Phases)
+	if i < 0 {
+		t.Phases = append(t.Phases, p)
+	} else {
+		t.Phases[i] = p
+	}
+	slices.SortStableFunc(t.Phases, func(a, b Phase) int { return cmp.Compare(a.After, b.After) })
+}
+
+func (t *Timeline) index(m Mark) int {
+	return slices.IndexFunc(t.Phases, func(p Phase) bool { return p.Mark == m })
+}
+
+func (t *Timeline) after(at time.Time) time.Duration { return max(at.Sub(t.At), 0) }
+
+// explains says whether what a client noticed of a broker is the fault's doing. Five faults take a broker away; until it is back every
+// connection to it that ends, cannot be made or gives no answer in time is their doing. Start, Resume, Reconnect and Elect take nobody away: what a client
+// notices after them is left over from before (a port that is closed yet, an answer that was waiting for the broker to go on) or none of their
+// business (the client gives up a connection that it did not use, seconds later).
+func (t *Timeline) explains(s Sign) bool {
+	switch t.Fault.Verb {
+	case kafkaops.Kill, kafkaops.Stop, kafkaops.Pause, kafkaops.Restart, kafkaops.Cut:
+		return t.index(BrokerBack) < 0 && s.Node == t.Fault.Node && !s.At.Before(t.At)
+	}
+	return false
 }
 
 // observe files what the watcher saw.

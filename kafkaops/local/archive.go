@@ -7,16 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
-	"syscall"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
+	"kassa/kafkaops/flock"
 )
 
 // A class-data archive holds the classes of a broker as the JVM wants them in memory: three brokers are ready in two thirds of the time.
-// Java writes one when a JVM ends in order (-XX:ArchiveClassesAtExit, JEP 350), so it is made from a fourth, throw-away node, at the lowest
+// Java writes one when a JVM ends in order (-XX:ArchiveClassesAtExit, JEP 350), so it is made from a throw-away pair of nodes, at the lowest
 // priority, once the real ones are up. It never delays them and never outlives kassa.
 
 const (
@@ -122,8 +120,8 @@ func (c *Cluster) makeArchive() {
 		case <-ctx.Done():
 			return
 		}
-		lock, err := tryLock(filepath.Join(c.cfg.CacheDir, "archive.lock"))
-		if errors.Is(err, errLocked) {
+		lock, err := flock.Try(filepath.Join(c.cfg.CacheDir, "archive.lock"))
+		if errors.Is(err, flock.ErrLocked) {
 			c.sayArchive("another kassa is making it")
 			return
 		}
@@ -142,7 +140,7 @@ func (c *Cluster) makeArchive() {
 	})
 }
 
-// archiveAside runs the throw-away node. The caller holds the lock for it.
+// archiveAside runs the throw-away nodes. The caller holds the lock for it.
 func (c *Cluster) archiveAside(ctx context.Context) (err error) {
 	key, err := c.vm().archiveKey()
 	if err != nil {
@@ -158,48 +156,17 @@ func (c *Cluster) archiveAside(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(next), removeAll(data)) }()
-	ports, err := choosePorts(ctx, nil, c.portLocks(), 1)
+	p, err := c.newPair(ctx)
 	if err != nil {
 		return err
 	}
-	defer ports.release()
-	client, quorum := loopback(ports.clients[0]), loopback(ports.quorum[0])
-	conf := server{
-		id: 1, client: client, quorum: quorum, voters: []string{"1@" + quorum}, logDirs: asideName,
-		rest: c.cfg.Profile.Properties() + aloneConf,
-	}
-	confFile := filepath.Join(confName, "archive.properties")
-	if err := os.WriteFile(c.run.file(confFile), []byte(conf.properties()), 0o600); err != nil {
+	defer p.close()
+	if err := p.rehearse(ctx, "-XX:ArchiveClassesAtExit="+next); err != nil {
 		return err
-	}
-	vm := c.vm()
-	if err := runStorageTool(ctx, c.guard, vm, c.run, "archive-format", confFile); err != nil {
-		return err
-	}
-	p, err := c.guard.launch(ctx, politely(vm.spec(c.run, "archive", []string{"-XX:ArchiveClassesAtExit=" + next}, kafkaMain, confFile)))
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if p.alive() {
-			_ = c.guard.signal(context.WithoutCancel(ctx), p, syscall.SIGKILL)
-			<-p.ended
-		}
-	}()
-	if err := warm(ctx, client, p.ended); err != nil {
-		return fmt.Errorf("using the throw-away node: %w", err)
-	}
-	if err := c.guard.signal(ctx, p, syscall.SIGTERM); err != nil {
-		return err
-	}
-	select {
-	case <-p.ended:
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 	info, err := os.Stat(next)
 	if err != nil || info.Size() == 0 {
-		return fmt.Errorf("java wrote no archive (%s)", p.exit)
+		return errors.New("java wrote no archive")
 	}
 	path := archivePath(c.cfg.CacheDir, key, strconv.FormatInt(info.Size(), 10))
 	if err := os.Rename(next, path); err != nil {
@@ -208,55 +175,6 @@ func (c *Cluster) archiveAside(ctx context.Context) (err error) {
 	c.setArchive(path)
 	prune(c.cfg.CacheDir)
 	return nil
-}
-
-// aloneConf lets a single node have what the profile spreads over three. Of two lines with the same key the later counts.
-const aloneConf = `default.replication.factor=1
-min.insync.replicas=1
-offsets.topic.replication.factor=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-`
-
-// warm makes the node do what brokers do in their first minute, so that those classes are in the archive too: a topic, plain and transactional
-// records, a group that reads and commits.
-func warm(ctx context.Context, addr string, stop <-chan struct{}) error {
-	ask, err := newProber([]string{addr})
-	if err != nil {
-		return err
-	}
-	defer ask.close()
-	if !ask.await(ctx, 0, 1, stop) {
-		return errors.New("it did not come up")
-	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	const topic = "warm"
-	client, err := kgo.NewClient(
-		kgo.SeedBrokers(addr), kgo.AllowAutoTopicCreation(), kgo.TransactionalID(topic), kgo.MetadataMinAge(50*time.Millisecond),
-		kgo.ConsumerGroup(topic), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit(),
-	)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	if err := client.BeginTransaction(); err != nil {
-		return err
-	}
-	for _, value := range strings.Fields("some records to make the log move") {
-		client.Produce(ctx, &kgo.Record{Topic: topic, Value: []byte(value)}, nil)
-	}
-	if err := client.Flush(ctx); err != nil {
-		return err
-	}
-	if err := client.EndTransaction(ctx, kgo.TryCommit); err != nil {
-		return err
-	}
-	got := client.PollFetches(ctx)
-	if err := got.Err0(); err != nil {
-		return err
-	}
-	return client.CommitRecords(ctx, got.Records()...)
 }
 
 // prune deletes all but the archives that were used last.

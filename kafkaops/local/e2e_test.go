@@ -73,7 +73,7 @@ func pids(tb testing.TB, nodes []kafkaops.Node) []identity {
 }
 
 // live is how many brokers node i says are alive; 0 if it does not answer.
-func live(t *testing.T, c *Cluster, i int) int { return c.ask.known(t.Context(), i) }
+func live(t *testing.T, c *Cluster, i int) int { return c.ask.Known(t.Context(), i) }
 
 func TestEveryFaultOnRealBrokers(t *testing.T) {
 	c := up(t, Config{})

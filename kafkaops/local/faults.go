@@ -171,7 +171,7 @@ func (c *Cluster) start(ctx context.Context, n *node) error {
 		return err
 	}
 	c.goAside(func() {
-		if c.ask.await(c.life, int(n.id)-1, 1, p.ended) {
+		if c.ask.Await(c.life, int(n.id)-1, 1, p.ended) {
 			n.noteAnswer(p)
 		}
 	})

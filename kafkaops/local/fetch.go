@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"kassa/kafkaops"
+	"kassa/kafkaops/flock"
 )
 
 // copyGoal is pinned too: without a version Maven asks the network for the newest at every run.
@@ -36,7 +37,7 @@ const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">
 // fetches at a time; another waits and then finds them there.
 func (j jarSet) fetch(ctx context.Context, g *guardian, mvn string, java javaVM, cacheDir string, progress func(done, total int)) (err error) {
 	progress(0, len(j.pins))
-	lock, err := waitLock(ctx, filepath.Join(cacheDir, "fetch.lock"), func() {})
+	lock, err := flock.Wait(ctx, filepath.Join(cacheDir, "fetch.lock"), func() {})
 	if err != nil {
 		if ctx.Err() != nil {
 			return err

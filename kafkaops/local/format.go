@@ -34,13 +34,12 @@ func newUUID() string {
 // nodeDir is the log.dirs of a node, relative to the run directory.
 func nodeDir(root string, id int32) string { return filepath.Join(root, strconv.Itoa(int(id))) }
 
-// formatted says whether the run directory holds formatted nodes of one cluster. Formatting ends with one rename, so it holds all or none;
-// anything else has been tampered with and is a *kafkaops.UserError.
-func formatted(run *runDir) (bool, error) {
+// formatted is the id of the cluster whose formatted nodes the run directory holds, empty if it holds none. Formatting ends with one rename, so it
+// holds all or none; anything else has been tampered with and is a *kafkaops.UserError.
+func formatted(run *runDir) (cluster string, err error) {
 	if _, err := os.Stat(run.file(nodesName)); errors.Is(err, os.ErrNotExist) {
-		return false, nil
+		return "", nil
 	}
-	var cluster string
 	for id := int32(1); id <= nodeCount; id++ {
 		path := run.file(nodeDir(nodesName, id), metaName)
 		b, err := os.ReadFile(path)
@@ -49,13 +48,13 @@ func formatted(run *runDir) (bool, error) {
 			err = errors.New("it belongs to another node or cluster")
 		}
 		if err != nil {
-			return false, &kafkaops.UserError{
+			return "", &kafkaops.UserError{
 				Message: fmt.Sprintf("the data directory is damaged (%s: %v): restore it, delete %s, or give another --data-dir", path, err, run.path), Err: err,
 			}
 		}
 		cluster = meta["cluster.id"]
 	}
-	return true, nil
+	return cluster, nil
 }
 
 // properties reads key=value lines.

@@ -82,11 +82,11 @@ func politely(s spec) spec {
 	return s
 }
 
-// archiveKey is different for everything that makes a class archive useless: another Java, other flags, other jars. Java itself compares the jars'
-// sizes and times of change, and silently does without the archive if they differ; so those count, not the content.
+// archiveKey is different for everything that makes a class archive useless: another rehearsal, another Java, other flags, other jars. Java itself
+// compares the jars' sizes and times of change, and silently does without the archive if they differ; so those count, not the content.
 func (j jvm) archiveKey() (string, error) {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%s\n", j.java.build, strings.Join(j.flags(), " "))
+	fmt.Fprintf(h, "%s\n%s\n%s\n", rehearsal, j.java.build, strings.Join(j.flags(), " "))
 	for _, name := range j.jars.names {
 		path := filepath.Join(j.jars.dir, name)
 		info, err := os.Stat(path)

@@ -36,6 +36,7 @@ type Config struct {
 	Profile   kafkaops.Profile // the zero value means kafkaops.FastFailover()
 	CacheDir  string           // jars, class archives and locks; empty for kassa in the user's cache directory
 	TempDir   string           // parent of temporary data; empty for os.TempDir()
+	Why       string           // why it is this provider, as a clause for Info.Why; may be empty
 	Log       *slog.Logger     // nil for none
 	// Guard is a command that calls RunGuard. Nil means this very program with the argument GuardCommand.
 	Guard []string
@@ -91,7 +92,7 @@ type Cluster struct {
 	jvm   jvm
 	guard *guardian
 	nodes []*node
-	ask   *prober
+	ask   *kafkaops.Prober
 
 	// life ends with Close; what runs aside is counted in aside.
 	life  context.Context
@@ -153,7 +154,7 @@ func (c *Cluster) shutdown() error {
 	}
 	c.aside.Wait()
 	if c.ask != nil {
-		c.ask.close()
+		c.ask.Close()
 	}
 	// The guard has done this already, unless something killed it.
 	err := c.run.clear()

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"kassa/kafkaops"
+	"kassa/kafkaops/flock"
 )
 
 const (
@@ -90,7 +90,7 @@ func (p *ports) scan(ctx context.Context, lockDir string, first, n int) []int {
 }
 
 func (p *ports) take(ctx context.Context, lockDir string, port int) bool {
-	f, err := tryLock(filepath.Join(lockDir, strconv.Itoa(port)))
+	f, err := flock.Port(lockDir, port)
 	if err != nil {
 		return false
 	}
@@ -152,7 +152,7 @@ func portFree(ctx context.Context, port int) bool {
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
 func portInUse(port int) error {
-	return &kafkaops.UserError{Message: fmt.Sprintf("port %d is in use: end what listens on it, or give other ports", port)}
+	return &kafkaops.UserError{Message: fmt.Sprintf("port %d is in use: end what listens on it, or give other ports", port), Err: kafkaops.ErrPortInUse}
 }
 
 func noPorts(first int) error {

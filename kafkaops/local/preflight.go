@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"kassa/kafkaops"
+	"kassa/kafkaops/flock"
 )
 
 // Preflight makes the checks that cost next to nothing, so that a program can complain before it opens a screen: Java, Kafka's jars or the
@@ -20,13 +21,13 @@ func Preflight(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
+	if err := checkPorts(ctx, cfg.Ports, nodeCount); err != nil { // first: whatever the machine lacks, these are what was asked for
+		return err
+	}
 	if _, err := findJava(ctx, cfg); err != nil {
 		return err
 	}
 	if _, _, err := findJars(cfg); err != nil {
-		return err
-	}
-	if err := checkPorts(ctx, cfg.Ports, nodeCount); err != nil {
 		return err
 	}
 	if err := makeWritable("cache directory", cfg.CacheDir); err != nil {
@@ -75,8 +76,8 @@ func checkDataDirFree(dir string) error {
 	if _, err := os.Stat(filepath.Join(path, lockName)); err != nil {
 		return nil
 	}
-	lock, err := tryLock(filepath.Join(path, lockName))
-	if errors.Is(err, errLocked) {
+	lock, err := flock.Try(filepath.Join(path, lockName))
+	if errors.Is(err, flock.ErrLocked) {
 		return dirInUse(path)
 	}
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"kassa/kafkaops"
+	"kassa/kafkaops/flock"
 )
 
 // Names inside a run directory. All of them are relative: the JVMs run in it, so no path needs escaping in a properties file.
@@ -55,8 +56,8 @@ func openRunDir(cfg Config) (*runDir, error) {
 	if err := makeWritable("data directory", path); err != nil {
 		return nil, err
 	}
-	lock, err := tryLock(filepath.Join(path, lockName))
-	if errors.Is(err, errLocked) {
+	lock, err := flock.Try(filepath.Join(path, lockName))
+	if errors.Is(err, flock.ErrLocked) {
 		return nil, dirInUse(path)
 	}
 	if err != nil {
@@ -83,8 +84,8 @@ func newRunDir(parent string) (*runDir, error) {
 		if err != nil {
 			return nil, unusableDir("folder for temporary files", parent, err)
 		}
-		lock, err := tryLock(filepath.Join(path, lockName))
-		if errors.Is(err, errLocked) || errors.Is(err, os.ErrNotExist) {
+		lock, err := flock.Try(filepath.Join(path, lockName))
+		if errors.Is(err, flock.ErrLocked) || errors.Is(err, os.ErrNotExist) {
 			continue // another kassa took it for a leftover and is deleting it
 		}
 		d := &runDir{path: path, lock: lock}
@@ -157,7 +158,7 @@ func sweep(ctx context.Context, parent string) (cleared []string, err error) {
 		if !abandoned(path) {
 			continue
 		}
-		lock, lockErr := tryLock(filepath.Join(path, lockName))
+		lock, lockErr := flock.Try(filepath.Join(path, lockName))
 		if lockErr != nil {
 			continue // in use, or another kassa is clearing it
 		}
@@ -202,7 +203,7 @@ func checkDataDir(path string) error {
 }
 
 func dirInUse(path string) error {
-	return &kafkaops.UserError{Message: fmt.Sprintf("another kassa uses %s: end it, or give another --data-dir", path), Err: errLocked}
+	return &kafkaops.UserError{Message: fmt.Sprintf("another kassa uses %s: end it, or give another --data-dir", path), Err: flock.ErrLocked}
 }
 
 // unusableDir turns a failure to write somewhere into a sentence for the user.

@@ -1,8 +1,6 @@
 package local
 
 import (
-	"context"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -152,24 +150,4 @@ func TestAPlaceThatCannotBeWrittenIsNamed(t *testing.T) {
 	userError(t, err, "data directory", file, "not a directory")
 	_, err = openRunDir(Config{TempDir: file})
 	userError(t, err, "temporary", file)
-}
-
-func TestALockIsHeldOnceAndWaitedForUntilTheContextEnds(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "lock")
-	held, err := tryLock(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tryLock(path); !errors.Is(err, errLocked) {
-		t.Errorf("second lock: %v", err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	if _, err := waitLock(ctx, path, cancel); !errors.Is(err, context.Canceled) {
-		t.Errorf("waiting for a lock that is kept: %v", err)
-	}
-	got, err := waitLock(t.Context(), path, func() { held.Close() })
-	if err != nil {
-		t.Fatalf("waiting for a lock that is given back: %v", err)
-	}
-	got.Close()
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"kassa/kafkaops"
+	"kassa/kafkaops/flock"
 )
 
 // startPatience is how long three brokers may take, once the jars are there, before Start gives up. Recovering a large data directory takes longest.
@@ -138,7 +139,7 @@ func (s *starter) settle(ctx context.Context) (err error) {
 	for i, port := range s.ports.clients {
 		s.nodes = append(s.nodes, newNode(int32(i+1), port, s.ports.quorum[i]))
 	}
-	s.ask, err = newProber(s.Bootstrap())
+	s.ask, err = kafkaops.NewProber(s.Bootstrap())
 	s.info = s.describe()
 	return err
 }
@@ -154,6 +155,9 @@ func (s *starter) describe() kafkaops.Info {
 		why += ", data kept in " + s.run.path
 	} else {
 		why += ", temporary data"
+	}
+	if s.cfg.Why != "" {
+		why = s.cfg.Why + "; " + why
 	}
 	return kafkaops.Info{Provider: "local", Version: s.jvm.jars.version, Profile: s.cfg.Profile.Name, Why: why, Note: note, DataDir: s.run.path}
 }
@@ -190,13 +194,13 @@ func (s *starter) clean(ctx context.Context) error {
 			}
 		}
 	}
-	s.ask.close()
+	s.ask.Close()
 	s.ports.release()
 	return s.settle(ctx)
 }
 
 func (s *starter) try(ctx context.Context) error {
-	done, err := formatted(s.run)
+	cluster, err := formatted(s.run)
 	if err != nil {
 		return err
 	}
@@ -206,12 +210,16 @@ func (s *starter) try(ctx context.Context) error {
 			return err
 		}
 	}
-	if !done {
+	if cluster == "" {
 		s.progress("formatting", 0, 0)
 		if err := format(ctx, s.guard, s.jvm, s.run, s.cfg.CacheDir, s.conf); err != nil {
 			return err
 		}
+		if cluster, err = formatted(s.run); err != nil {
+			return err
+		}
 	}
+	s.ask.Expect(cluster)
 	for _, n := range s.nodes {
 		if _, err := s.launch(ctx, n, n.confFile()); err != nil {
 			return err
@@ -226,7 +234,7 @@ func (s *starter) try(ctx context.Context) error {
 			return &failedJVM{what: fmt.Sprintf("broker %d", n.id), exit: n.view().Exit}
 		}
 		wait.Go(func() error {
-			if s.ask.await(ctx, i, 1, p.ended) {
+			if s.ask.Await(ctx, i, 1, p.ended) {
 				n.noteAnswer(p)
 				s.mu.Lock()
 				up++
@@ -234,7 +242,7 @@ func (s *starter) try(ctx context.Context) error {
 				s.mu.Unlock()
 				s.progress("starting brokers", now, nodeCount)
 			}
-			if s.ask.await(ctx, i, nodeCount, p.ended) {
+			if s.ask.Await(ctx, i, nodeCount, p.ended) {
 				return nil
 			}
 			if !p.alive() {
@@ -246,10 +254,7 @@ func (s *starter) try(ctx context.Context) error {
 	return wait.Wait()
 }
 
-func (c *Cluster) portLocks() string { return portLocks(c.cfg.CacheDir) }
-
-// portLocks is where ports are locked, common to all kassas of a user.
-func portLocks(cacheDir string) string { return cacheDir + "/ports" }
+func (c *Cluster) portLocks() string { return flock.Ports(c.cfg.CacheDir) }
 
 // goAside runs f until Close, which waits for it. After Close it does nothing.
 func (c *Cluster) goAside(f func()) {

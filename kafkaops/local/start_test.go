@@ -151,7 +151,7 @@ func TestServerPropertiesNameEveryVoterAndBindToLoopback(t *testing.T) {
 
 func TestAHalfFormattedDataDirectoryIsNotUsed(t *testing.T) {
 	run := &runDir{path: t.TempDir(), kept: true}
-	if done, err := formatted(run); done || err != nil {
+	if done, err := formatted(run); done != "" || err != nil {
 		t.Errorf("empty: %v, %v", done, err)
 	}
 	meta := func(dir, node, cluster string) {
@@ -165,7 +165,7 @@ func TestAHalfFormattedDataDirectoryIsNotUsed(t *testing.T) {
 	_, err = formatted(run)
 	userError(t, err, "damaged")
 	meta("3", "3", "A")
-	if done, err := formatted(run); !done || err != nil {
+	if done, err := formatted(run); done == "" || err != nil {
 		t.Errorf("complete: %v, %v", done, err)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"kassa/kafkaops/flock"
 )
 
 // Survey is what Start would find on this machine.
@@ -81,11 +83,11 @@ func Look(ctx context.Context, cfg Config) (Survey, error) {
 
 // portHeld says whether another kassa keeps the port for a broker that is down.
 func portHeld(cacheDir string, port int) bool {
-	path := filepath.Join(portLocks(cacheDir), strconv.Itoa(port))
+	path := filepath.Join(flock.Ports(cacheDir), strconv.Itoa(port))
 	if _, err := os.Stat(path); err != nil {
 		return false // nobody has used it, and looking must not make the file
 	}
-	lock, err := tryLock(path)
+	lock, err := flock.Try(path)
 	if err != nil {
 		return true
 	}

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+
+	"kassa/kafkaops/flock"
 )
 
 func TestASurveyTellsWhatIsThereAndLeavesNothing(t *testing.T) {
@@ -50,12 +52,12 @@ func TestASurveyTellsWhatIsMissing(t *testing.T) {
 func TestASurveySeesPortsThatAreHeldOrListenedOn(t *testing.T) {
 	cfg := goodConfig(t)
 	listen(t, firstClientPort)
-	lock, err := tryLock(write(t, "", 0o600, portLocks(cfg.CacheDir), strconv.Itoa(firstQuorumPort)))
+	lock, err := flock.Try(write(t, "", 0o600, flock.Ports(cfg.CacheDir), strconv.Itoa(firstQuorumPort)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer lock.Close()
-	write(t, "", 0o600, filepath.Join(portLocks(cfg.CacheDir), strconv.Itoa(firstQuorumPort+1))) // an old lock, let go
+	write(t, "", 0o600, filepath.Join(flock.Ports(cfg.CacheDir), strconv.Itoa(firstQuorumPort+1))) // an old lock, let go
 	s, err := Look(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)

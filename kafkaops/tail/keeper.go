@@ -20,6 +20,7 @@ type topic struct {
 	count   Count
 	errSeen time.Time
 	behind  map[int32]int64
+	known   bool     // it was there
 	fresh   []Record // kept for the next batch, oldest first
 }
 
@@ -64,7 +65,7 @@ func (k *keeper) take(p kgo.FetchTopicPartition, now time.Time) {
 	t.behind[p.Partition] = max(0, p.HighWatermark-p.Records[len(p.Records)-1].Offset-1)
 	t.total()
 	if p.Err == nil {
-		t.count.Err, t.count.ErrSince = "", time.Time{}
+		t.count.Err, t.count.ErrSince, t.count.Gone = "", time.Time{}, time.Time{}
 	}
 	skip := max(0, len(data)-k.keep)
 	t.count.Skipped += int64(skip)
@@ -73,6 +74,39 @@ func (k *keeper) take(p kgo.FetchTopicPartition, now time.Time) {
 	}
 	t.trim(k.keep)
 	k.news = true
+}
+
+// give counts and keeps one record of a page.
+func (k *keeper) give(r Record) {
+	t := k.topic(r.Topic)
+	t.count.Read++
+	t.count.Bytes += int64(len(r.Key) + r.Size)
+	t.fresh = append(t.fresh, r)
+	t.trim(k.keep)
+	k.news = true
+}
+
+// held says how a reading by pages stands.
+func (k *keeper) held(name string, held bool, behind int64) {
+	t := k.topic(name)
+	if held { // nobody is asked, so nobody is silent
+		t.count.Silent = nil
+	}
+	if t.count.Held != held || t.count.Behind != behind {
+		t.count.Held, t.count.Behind, k.news = held, behind, true
+	}
+}
+
+// gone says that there is no such topic, since then at the latest.
+func (k *keeper) gone(name string, now time.Time) {
+	if t := k.topic(name); t.count.Gone.IsZero() && (t.known || t.count.Read > 0) {
+		t.count.Gone, t.count.Held, k.news = now, false, true
+	}
+}
+
+// back says that there is one again.
+func (k *keeper) back(name string) {
+	k.topic(name).count.Gone, k.news = time.Time{}, true
 }
 
 // failed files an error of one topic, or of all for "".
@@ -154,6 +188,7 @@ func copied(r *kgo.Record) Record {
 	out := Record{
 		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Epoch: r.LeaderEpoch, Time: r.Timestamp,
 		Key: clone(r.Key), Value: clone(r.Value[:min(len(r.Value), MaxValue)]), Size: len(r.Value),
+		Transactional: r.Attrs.IsTransactional(), ProducerID: r.ProducerID,
 	}
 	for _, h := range r.Headers {
 		out.Headers = append(out.Headers, Header{Key: h.Key, Value: clone(h.Value)})

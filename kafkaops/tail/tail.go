@@ -15,6 +15,9 @@ type Record struct {
 	Value     []byte    // nil for a tombstone; at most MaxValue bytes of it
 	Size      int       // bytes of the whole value; more than len(Value) when it was cut
 	Headers   []Header
+
+	Transactional bool  // written in a transaction
+	ProducerID    int64 // of whoever wrote it; -1 without idempotence
 }
 
 // Header is one header of a record; keys may repeat.
@@ -44,4 +47,10 @@ type Count struct {
 	// Err is the last error of the topic's partitions, with the time it began; empty when all is well.
 	Err      string
 	ErrSince time.Time
+	// Silent is who does not answer, and for which partitions; empty when all do.
+	Silent []Silence
+	// Gone is when it was seen that the topic was deleted; zero while it is there, or was never there.
+	Gone time.Time
+	// Held says that a page was read, that there is more, and that More has it read.
+	Held bool
 }

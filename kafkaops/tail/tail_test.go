@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"testing"
 	"time"
 
@@ -296,4 +297,15 @@ func TestStartRefusesWhatMakesNoClient(t *testing.T) {
 	if _, err := Start(Config{Client: []kgo.Opt{kgo.MetadataMinAge(0)}, Topics: []string{"a"}}); err == nil {
 		t.Error("an option that franz-go refuses made a tail")
 	}
+}
+
+// freePort is a port that nobody listens on just now.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
 }

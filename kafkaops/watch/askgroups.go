@@ -121,27 +121,9 @@ func (a *groupAsker) names(kind string) []string {
 
 // describe asks for state and members, each type with its own request. A type that nobody has a group of costs none.
 func (a *groupAsker) describe(ctx context.Context, told map[string]toldGroup) {
-	if names := a.names(classicGroup); len(names) > 0 {
-		got, err := a.admin.DescribeGroups(ctx, names...)
-		for _, name := range names {
-			g, ok := got[name]
-			told[name] = described(ok, g.Err, err, func() Group { return classic(g) })
-		}
-	}
-	if names := a.names(consumerGroup); len(names) > 0 {
-		got, err := a.admin.DescribeConsumerGroups(ctx, names...)
-		for _, name := range names {
-			g, ok := got[name]
-			told[name] = described(ok, g.Err, err, func() Group { return consumer(g) })
-		}
-	}
-	if names := a.names(shareGroup); len(names) > 0 {
-		got, err := a.admin.DescribeShareGroups(ctx, names...)
-		for _, name := range names {
-			g, ok := got[name]
-			told[name] = described(ok, g.Err, err, func() Group { return share(g) })
-		}
-	}
+	describeAs(ctx, told, a.names(classicGroup), a.admin.DescribeGroups, classic)
+	describeAs(ctx, told, a.names(consumerGroup), a.admin.DescribeConsumerGroups, consumer)
+	describeAs(ctx, told, a.names(shareGroup), a.admin.DescribeShareGroups, share)
 	for name, g := range a.listed {
 		if _, ok := told[name]; !ok && (a.only == nil || slices.Contains(a.only, name)) {
 			told[name] = toldGroup{group: Group{Name: name, Type: g.kind, State: g.state, Coordinator: g.coordinator, Opaque: true}}
@@ -151,20 +133,29 @@ func (a *groupAsker) describe(ctx context.Context, told map[string]toldGroup) {
 
 var errUndescribed = errors.New("no broker described it")
 
-// described sorts out the three ways in which a group can be missing from an answer.
-func described(ok bool, groupErr, err error, group func() Group) toldGroup {
-	switch {
-	case ok && groupErr == nil:
-		return toldGroup{group: group()}
-	case ok:
-		return toldGroup{err: groupErr}
-	case err != nil:
-		return toldGroup{err: err}
+// describeAs asks for groups of one type, and sorts out the three ways in which one can be missing from the answer.
+func describeAs[M ~map[string]G, G any](
+	ctx context.Context, told map[string]toldGroup, names []string, ask func(context.Context, ...string) (M, error), convert func(G) (Group, error),
+) {
+	if len(names) == 0 {
+		return
 	}
-	return toldGroup{err: errUndescribed}
+	got, err := ask(ctx, names...)
+	for _, name := range names {
+		var t toldGroup
+		switch g, ok := got[name]; {
+		case ok:
+			t.group, t.err = convert(g)
+		case err != nil:
+			t.err = err
+		default:
+			t.err = errUndescribed
+		}
+		told[name] = t
+	}
 }
 
-func classic(d kadm.DescribedGroup) Group {
+func classic(d kadm.DescribedGroup) (Group, error) {
 	g := Group{Name: d.Group, Type: classicGroup, State: d.State, Protocol: d.Protocol, Coordinator: d.Coordinator.NodeID}
 	for _, m := range d.Members {
 		member := Member{ID: m.MemberID, ClientID: m.ClientID, Host: m.ClientHost, Assigned: map[string][]int32{}}
@@ -175,27 +166,27 @@ func classic(d kadm.DescribedGroup) Group {
 		}
 		g.Members = append(g.Members, member)
 	}
-	return g
+	return g, d.Err
 }
 
-func consumer(d kadm.DescribedConsumerGroup) Group {
+func consumer(d kadm.DescribedConsumerGroup) (Group, error) {
 	g := Group{
 		Name: d.Group, Type: consumerGroup, State: d.State, Protocol: d.AssignorName, Epoch: d.Epoch, Coordinator: d.Coordinator.NodeID,
 	}
 	for _, m := range d.Members {
 		g.Members = append(g.Members, Member{ID: m.MemberID, ClientID: m.ClientID, Host: m.ClientHost, Assigned: assigned(m.Assignment)})
 	}
-	return g
+	return g, d.Err
 }
 
-func share(d kadm.DescribedShareGroup) Group {
+func share(d kadm.DescribedShareGroup) (Group, error) {
 	g := Group{
 		Name: d.GroupID, Type: shareGroup, State: d.GroupState, Protocol: d.Assignor, Epoch: d.GroupEpoch, Coordinator: d.Coordinator.NodeID,
 	}
 	for _, m := range d.Members {
 		g.Members = append(g.Members, Member{ID: m.MemberID, ClientID: m.ClientID, Host: m.ClientHost, Assigned: assigned(m.Assignment)})
 	}
-	return g
+	return g, d.Err
 }
 
 func assigned(set kadm.TopicsSet) map[string][]int32 {

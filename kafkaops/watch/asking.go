@@ -17,7 +17,7 @@ import (
 type asking struct {
 	addr    string
 	cancel  context.CancelFunc
-	paused  atomic.Bool
+	silent  atomic.Bool            // it is paused or cut off
 	voter   atomic.Pointer[string] // address of its controller listener; nil until the quorum has told
 	view    chan struct{}          // wakes a loop before its time
 	quorums chan struct{}
@@ -43,7 +43,7 @@ func (w *Watcher) follow(ctx context.Context, m *model, done *sync.WaitGroup) {
 			a = w.ask(ctx, n, done)
 			w.asking[n.ID] = a
 		}
-		a.paused.Store(n.Process == kafkaops.ProcessPaused)
+		a.silent.Store(n.Process == kafkaops.ProcessPaused || n.Process == kafkaops.ProcessCut)
 		if addr, ok := m.voters[n.ID]; ok {
 			a.voter.Store(&addr)
 		}
@@ -103,17 +103,30 @@ func (w *Watcher) askView(ctx context.Context, id int32, a *asking) {
 		}
 		every := w.cfg.Every
 		switch {
-		case a.paused.Load():
+		case a.silent.Load():
 			every = closedEvery
 		case w.hurrying():
 			every = hurryEvery
 		case w.calm.Load():
 			every *= 2
 		}
+		every = max(every, time.Duration(partitionsIn(md))*perPartition)
 		if !sleep(ctx, start, every, a.view) {
 			return
 		}
 	}
+}
+
+// perPartition is the least time that is given to each partition of an answer: ten thousand are asked for once a second. One of them costs some 2 µs to
+// read, so that no cluster takes more than a few per cent of a core.
+const perPartition = 100 * time.Microsecond
+
+func partitionsIn(md kadm.Metadata) int {
+	n := 0
+	for _, t := range md.Topics {
+		n += len(t.Partitions)
+	}
+	return n
 }
 
 // isrsDiffer says that an ISR has changed, and with it perhaps the replicas that are eligible beside it.

@@ -84,6 +84,9 @@ type BrokerFenced struct{ Node int32 }
 // BrokerPaused says that a broker's process was stopped and keeps its connections.
 type BrokerPaused struct{ Node int32 }
 
+// BrokerCut says that a broker's network was cut off.
+type BrokerCut struct{ Node int32 }
+
 // BrokerStarting says that a broker's process runs and has not answered yet.
 type BrokerStarting struct{ Node int32 }
 
@@ -113,6 +116,7 @@ func (BrokerDown) change()        {}
 func (BrokerUp) change()          {}
 func (BrokerFenced) change()      {}
 func (BrokerPaused) change()      {}
+func (BrokerCut) change()         {}
 func (BrokerStarting) change()    {}
 func (BrokerSilent) change()      {}
 func (GroupRebalanced) change()   {}
@@ -174,6 +178,7 @@ func (c BrokerUp) String() string { return fmt.Sprintf("broker %d up, was %s", c
 
 func (c BrokerFenced) String() string   { return fmt.Sprintf("broker %d fenced", c.Node) }
 func (c BrokerPaused) String() string   { return fmt.Sprintf("broker %d paused", c.Node) }
+func (c BrokerCut) String() string      { return fmt.Sprintf("broker %d cut off", c.Node) }
 func (c BrokerStarting) String() string { return fmt.Sprintf("broker %d starting", c.Node) }
 
 func (c BrokerSilent) String() string {

@@ -36,6 +36,8 @@ func diffNode(old, n Node) Change {
 		return BrokerFenced{Node: n.ID}
 	case Paused:
 		return BrokerPaused{Node: n.ID}
+	case Cut:
+		return BrokerCut{Node: n.ID}
 	case Starting:
 		return BrokerStarting{Node: n.ID}
 	default:
@@ -67,33 +69,67 @@ func diffQuorum(a, b *State) []Change {
 
 func diffPartitions(a, b *State) []Change {
 	var out []Change
+	had, has := setOf(a.topics()), setOf(b.topics())
 	for _, t := range a.topics() {
-		if !slices.Contains(b.topics(), t) {
+		if !has[t] {
 			out = append(out, TopicDeleted{t})
 		}
 	}
-	had := a.topics()
-	for i, p := range b.Partitions {
-		if !slices.Contains(had, p.Topic) {
-			if i == 0 || b.Partitions[i-1].Topic != p.Topic {
-				n := 0
-				for _, o := range b.Partitions {
-					if o.Topic == p.Topic {
-						n++
-					}
-				}
-				out = append(out, TopicCreated{Topic: p.Topic, Partitions: n})
-			}
+	old := indexOf(a.Partitions)
+	for i := range b.Partitions {
+		p := &b.Partitions[i]
+		if before := old.find(i, p.Topic, p.ID); before != nil {
+			out = append(out, diffPartition(before, p)...)
 			continue
 		}
-		if old, ok := a.partition(p.Topic, p.ID); ok {
-			out = append(out, diffPartition(old, p)...)
+		if (i == 0 || b.Partitions[i-1].Topic != p.Topic) && !had[p.Topic] {
+			n := 0
+			for _, o := range b.Partitions[i:] {
+				if o.Topic == p.Topic {
+					n++
+				}
+			}
+			out = append(out, TopicCreated{Topic: p.Topic, Partitions: n})
 		}
 	}
 	return out
 }
 
-func diffPartition(old, p Partition) []Change {
+func setOf(names []string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, n := range names {
+		set[n] = true
+	}
+	return set
+}
+
+// partitionIndex finds partitions in a list. Two pictures of a cluster mostly list the same ones, so the place in the other list is tried first;
+// with ten thousand partitions a search from the front took a second.
+type partitionIndex struct {
+	list []Partition
+	at   map[topicPartition]int // made when the first guess is wrong
+}
+
+func indexOf(list []Partition) *partitionIndex { return &partitionIndex{list: list} }
+
+// find looks for a partition that is number guess in a list like this one; nil if it is not there. What it returns is only read.
+func (x *partitionIndex) find(guess int, topic string, id int32) *Partition {
+	if guess < len(x.list) && x.list[guess].ID == id && x.list[guess].Topic == topic {
+		return &x.list[guess]
+	}
+	if x.at == nil {
+		x.at = make(map[topicPartition]int, len(x.list))
+		for i := range x.list {
+			x.at[topicPartition{x.list[i].Topic, x.list[i].ID}] = i
+		}
+	}
+	if i, ok := x.at[topicPartition{topic, id}]; ok {
+		return &x.list[i]
+	}
+	return nil
+}
+
+func diffPartition(old, p *Partition) []Change {
 	var out []Change
 	switch {
 	case old.Leader == p.Leader:

@@ -7,14 +7,20 @@ import (
 
 // differs says whether a screen would look different, leaving out what moves all the time: ages, and the length of the metadata log.
 func differs(a, b *State) bool {
-	return moved(a, b) || a.ClusterID != b.ClusterID || !slices.EqualFunc(a.Groups, b.Groups, sameGroup) ||
+	return moved(a, b) || !sameSlice(a.Others, b.Others) || a.OthersEvery == 0 != (b.OthersEvery == 0) || a.ClusterID != b.ClusterID || !slices.EqualFunc(a.Groups, b.Groups, sameGroup) ||
 		!slices.EqualFunc(a.Nodes, b.Nodes, func(a, b Node) bool { return a.Err == b.Err })
 }
 
 // moved says whether the cluster itself has changed: brokers, quorum or partitions. More changes tend to follow.
 func moved(a, b *State) bool {
 	return a.Quorum.Known != b.Quorum.Known || a.Quorum.Leader != b.Quorum.Leader || a.Quorum.Epoch != b.Quorum.Epoch ||
-		!slices.EqualFunc(a.Nodes, b.Nodes, sameBroker) || !slices.EqualFunc(a.Partitions, b.Partitions, samePartition)
+		!slices.EqualFunc(a.Nodes, b.Nodes, sameBroker) ||
+		!sameSlice(a.Partitions, b.Partitions) && !slices.EqualFunc(a.Partitions, b.Partitions, samePartition)
+}
+
+// sameSlice says that two slices are one: nobody changes what has been handed out.
+func sameSlice[T any](a, b []T) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 func sameBroker(a, b Node) bool {

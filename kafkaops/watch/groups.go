@@ -91,6 +91,7 @@ func (s *State) topics() []string {
 }
 
 func (m *model) configured(configs kadm.ResourceConfigs) {
+	m.learnt = true
 	for _, rc := range configs {
 		for _, c := range rc.Configs {
 			if c.Key != "min.insync.replicas" || c.Value == nil {

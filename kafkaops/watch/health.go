@@ -31,6 +31,8 @@ func health(e evidence) Health {
 		return Down
 	case e.process == kafkaops.ProcessPaused:
 		return Paused
+	case e.process == kafkaops.ProcessCut:
+		return Cut
 	case e.ok && e.quorum && !e.listed:
 		return Fenced
 	case e.ok:
@@ -41,7 +43,7 @@ func health(e evidence) Health {
 		return Down
 	case e.quorum && e.fenced:
 		return Fenced
-	case e.fails < patience && (e.before == Up || e.before == Fenced || e.before == Paused):
+	case e.fails < patience && (e.before == Up || e.before == Fenced || e.before == Paused || e.before == Cut):
 		return e.before
 	default:
 		return Unknown

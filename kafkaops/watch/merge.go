@@ -21,10 +21,14 @@ const handover = 10 * time.Second
 
 // merge makes one picture out of what the brokers said.
 func (m *model) merge(now time.Time) *State {
-	s := &State{At: now, ClusterID: m.before.ClusterID, Groups: m.groups, Quorum: m.quorum}
+	s := &State{At: now, ClusterID: m.before.ClusterID, Groups: m.groups, Quorum: m.quorum, Others: m.others.list, OthersSeen: m.others.seen, OthersEvery: m.others.every}
 	s.Quorum.Known = m.quorumKnown(now)
-	m.source = m.believe()
-	m.mergePartitions(s, now)
+	if source := m.believe(); source != m.source || m.learnt {
+		m.source, m.learnt = source, false
+		m.mergePartitions(s, now)
+	} else {
+		s.Partitions = m.before.Partitions // nobody has told anything new since
+	}
 	m.mergeNodes(s, now)
 	m.before = *s
 	return s
@@ -88,6 +92,8 @@ func (m *model) mergePartitions(s *State, now time.Time) {
 	if src.md.Cluster != "" {
 		s.ClusterID = src.md.Cluster
 	}
+	before := indexOf(m.before.Partitions)
+	s.Partitions = make([]Partition, 0, len(m.before.Partitions))
 	for _, name := range m.names(src.md) {
 		t, ok := src.md.Topics[name]
 		switch {
@@ -97,8 +103,11 @@ func (m *model) mergePartitions(s *State, now time.Time) {
 			s.Partitions = append(s.Partitions, m.remembered(name)...)
 			continue
 		}
+		told := m.tellingOf(t)
 		for _, id := range t.Partitions.Numbers() {
-			s.Partitions = append(s.Partitions, m.partition(t, t.Partitions[id], src, now))
+			p := m.partition(t, t.Partitions[id], src, told)
+			p.remember(before, len(s.Partitions), now)
+			s.Partitions = append(s.Partitions, p)
 		}
 	}
 }
@@ -129,7 +138,27 @@ func (m *model) remembered(topic string) []Partition {
 	return out
 }
 
-func (m *model) partition(t kadm.TopicDetail, d kadm.PartitionDetail, src *view, now time.Time) Partition {
+// telling is what a broker said of one topic.
+type telling struct {
+	of   kadm.PartitionDetails
+	seen time.Time
+}
+
+// tellingOf is what all brokers said of the topic, those that have an older one of the same name left out.
+func (m *model) tellingOf(t kadm.TopicDetail) []telling {
+	var out []telling
+	for _, v := range m.views {
+		if v.md == nil {
+			continue
+		}
+		if other, ok := v.md.Topics[t.Topic]; ok && other.ID == t.ID {
+			out = append(out, telling{other.Partitions, v.seen})
+		}
+	}
+	return out
+}
+
+func (m *model) partition(t kadm.TopicDetail, d kadm.PartitionDetail, src *view, told []telling) Partition {
 	p := Partition{
 		Topic: t.Topic, ID: d.Partition, Leader: d.Leader, Epoch: d.LeaderEpoch,
 		Replicas: d.Replicas, ISR: d.ISR, Offline: d.OfflineReplicas,
@@ -138,38 +167,24 @@ func (m *model) partition(t kadm.TopicDetail, d kadm.PartitionDetail, src *view,
 		ELR:    missing(src.more.elr[topicPartition{t.Topic, d.Partition}], d.ISR),
 		MinISR: m.minISR[t.Topic], From: -1, Seen: src.seen, Internal: t.IsInternal,
 	}
-	for _, v := range m.views {
-		if v.md == nil {
-			continue
-		}
-		other, ok := v.md.Topics[t.Topic]
-		if !ok || other.ID != t.ID {
-			continue
-		}
-		o, ok := other.Partitions[d.Partition]
-		if !ok {
-			continue
-		}
-		if o.LeaderEpoch == p.Epoch && o.Leader == p.Leader && v.seen.After(p.Seen) {
-			p.Seen = v.seen
-		}
-	}
-	if old, ok := m.before.partition(p.Topic, p.ID); ok {
-		p.Moved, p.From = old.Moved, old.From
-		if old.Leader != p.Leader {
-			p.Moved, p.From = now, old.Leader
+	for _, other := range told {
+		if o, ok := other.of[d.Partition]; ok && o.LeaderEpoch == p.Epoch && o.Leader == p.Leader && other.seen.After(p.Seen) {
+			p.Seen = other.seen
 		}
 	}
 	return p
 }
 
-func (s *State) partition(topic string, id int32) (Partition, bool) {
-	for _, p := range s.Partitions {
-		if p.Topic == topic && p.ID == id {
-			return p, true
-		}
+// remember takes over when the leader last moved from the same partition in the picture before.
+func (p *Partition) remember(before *partitionIndex, place int, now time.Time) {
+	old := before.find(place, p.Topic, p.ID)
+	if old == nil {
+		return
 	}
-	return Partition{}, false
+	p.Moved, p.From = old.Moved, old.From
+	if old.Leader != p.Leader {
+		p.Moved, p.From = now, old.Leader
+	}
 }
 
 func (m *model) mergeNodes(s *State, now time.Time) {
@@ -189,7 +204,7 @@ func (m *model) mergeNodes(s *State, now time.Time) {
 			e.fenced = src.more.fenced[n.ID] && !e.listed
 		}
 		out := Node{
-			ID: n.ID, Addr: n.Addr, Health: health(e), Seen: v.seen, Process: n.Process, PID: n.PID, Err: v.err,
+			ID: n.ID, Addr: n.Addr, Health: health(e), Seen: v.seen, Process: n.Process, PID: n.PID, Can: n.Can, Err: v.err,
 			Leads: leads[n.ID],
 		}
 		if out.Health == Down {

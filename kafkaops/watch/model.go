@@ -29,6 +29,9 @@ type model struct {
 
 	majoritySince time.Time // zero while fewer than a majority of the voters are up
 
+	others others
+	learnt bool // something has been told of partitions since the last merge
+
 	source int32 // the node that was believed last, -1 for none
 	before State // the last result of merge
 	memory map[int32]*memory
@@ -59,7 +62,7 @@ type memory struct {
 func newModel(topics []string) *model {
 	return &model{
 		topics: topics, views: map[int32]*view{}, memory: map[int32]*memory{}, minISR: map[string]int{},
-		source: -1, quorum: Quorum{Leader: -1}, before: State{Quorum: Quorum{Leader: -1}},
+		source: -1, learnt: true, quorum: Quorum{Leader: -1}, before: State{Quorum: Quorum{Leader: -1}},
 	}
 }
 
@@ -86,8 +89,8 @@ func (m *model) setNodes(nodes []kafkaops.Node) bool {
 		switch {
 		case n.Process == kafkaops.ProcessExited || n.Process == kafkaops.ProcessStarting || i >= 0 && m.nodes[i].PID != n.PID:
 			v.ok, v.answered = false, false // what it said, another process said
-		case n.Process == kafkaops.ProcessPaused:
-			v.ok, v.fails = false, 0 // once resumed it deserves as much patience as any
+		case n.Process == kafkaops.ProcessPaused, n.Process == kafkaops.ProcessCut, i >= 0 && m.nodes[i].Process == kafkaops.ProcessCut:
+			v.ok, v.refused, v.fails = false, false, 0 // once it can be heard again it deserves as much patience as any
 		}
 	}
 	m.nodes = nodes
@@ -128,6 +131,7 @@ func (m *model) withDiscovered(nodes []kafkaops.Node) []kafkaops.Node {
 func (m *model) answered(id int32, md kadm.Metadata, at time.Time) bool {
 	v := m.view(id)
 	news := !v.ok
+	m.learnt = true
 	v.md, v.seen, v.ok, v.answered = &md, at, true, true
 	v.refused, v.fails, v.err = false, 0, ""
 	return news
@@ -144,6 +148,7 @@ func (m *model) failed(id int32, err error) bool {
 
 func (m *model) detailed(id int32, d details) {
 	v := m.view(id)
+	m.learnt = true
 	if d.fenced != nil {
 		v.more.fenced = d.fenced
 	}

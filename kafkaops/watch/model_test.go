@@ -119,6 +119,27 @@ func TestAllIsWell(t *testing.T) {
 	b.want(t, "moved", b.s.Partitions[0].Moved.IsZero(), true)
 }
 
+// The ports that a container publishes go with its network: a client is refused by a broker that runs, and that is no evidence afterwards.
+func TestABrokerWhoseNetworkIsCutIsNotDown(t *testing.T) {
+	b := healthy()
+	b.process(2, kafkaops.ProcessCut)
+	b.failed(2, errRefused)
+	b.look()
+	b.want(t, "health", b.healths(), "[up cut up]")
+	b.want(t, "quorum", b.s.Quorum.Known, true)
+	b.process(1, kafkaops.ProcessCut)
+	b.look()
+	b.want(t, "quorum without a majority", b.s.Quorum.Known, false)
+
+	b.failed(2, errRefused)
+	b.process(2, kafkaops.ProcessRunning)
+	b.look()
+	b.want(t, "before its first answer", b.healths(), "[cut cut up]")
+	b.says(2, all, led(1, 5, 1, 2, 3), led(2, 7, 1, 2, 3))
+	b.look()
+	b.want(t, "after it", b.healths(), "[cut up up]")
+}
+
 func TestAKilledBrokerStaysWithWhatItLed(t *testing.T) {
 	b := healthy()
 	b.process(2, kafkaops.ProcessExited)

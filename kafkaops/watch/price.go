@@ -103,7 +103,7 @@ func (s *State) Stalled() string {
 
 func loses(v kafkaops.Verb) bool {
 	switch v {
-	case kafkaops.Start, kafkaops.Resume:
+	case kafkaops.Start, kafkaops.Resume, kafkaops.Reconnect:
 		return false
 	}
 	return true
@@ -180,6 +180,8 @@ func (p Price) lossSentence() string {
 		b.WriteString(" It hands its leaderships over first.")
 	case kafkaops.Pause:
 		b.WriteString(" It keeps its connections and answers nobody, so clients wait for their time-outs.")
+	case kafkaops.Cut:
+		b.WriteString(" It runs on, hears nobody and is heard by nobody.")
 	case kafkaops.Restart:
 		b.WriteString(" It hands its leaderships over first and comes back by itself.")
 	}

@@ -40,7 +40,7 @@ func (w *Watcher) askQuorum(ctx context.Context, id int32, a *asking) {
 		}
 		every := w.cfg.QuorumEvery
 		switch {
-		case a.paused.Load():
+		case a.silent.Load():
 			every = closedEvery
 		case w.hurrying():
 			every = hurryEvery

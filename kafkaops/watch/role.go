@@ -2,6 +2,7 @@ package watch
 
 import (
 	"fmt"
+	"slices"
 
 	"kassa/kafkaops"
 )
@@ -22,7 +23,7 @@ func (s *State) Resolve(f kafkaops.Fault) (kafkaops.Fault, error) {
 		f.Node = s.Quorum.Leader
 		return f, nil
 	}
-	for _, p := range s.Partitions {
+	for _, p := range slices.Concat(s.Partitions, s.Others) {
 		if kafkaops.LeaderOf(p.Topic, p.ID) != f.Role {
 			continue
 		}

@@ -21,11 +21,12 @@ const (
 	Fenced                 // registered, but the controller has stopped counting on it (KIP-631)
 	Paused                 // its process is stopped and keeps its connections
 	Down                   // its process has ended, or the connection is refused
+	Cut                    // its process runs, and its network is cut off
 )
 
 // String names the state as the screen shows it.
 func (h Health) String() string {
-	return [...]string{"unknown", "starting", "up", "fenced", "paused", "down"}[h]
+	return [...]string{"unknown", "starting", "up", "fenced", "paused", "down", "cut"}[h]
 }
 
 // State is what was known of the cluster at one moment. It is immutable: nobody changes one after it was handed out.
@@ -37,6 +38,12 @@ type State struct {
 	Quorum     Quorum      // the KRaft quorum
 	Partitions []Partition // of the watched topics, sorted by topic (in the order asked for), then by number
 	Groups     []Group     // consumer groups, sorted by name
+
+	// Others are the partitions of all topics that are not watched, while somebody wants them (Watcher.WatchOthers): sorted by topic, the internal ones
+	// last. They are asked for at a slower pace and of one broker only. As long as nothing about them changes, it is the same slice.
+	Others      []Partition
+	OthersSeen  time.Time     // when a broker last confirmed Others; zero until one has
+	OthersEvery time.Duration // how often they are asked for at present; 0 while nobody wants them
 }
 
 // Node is one broker.
@@ -48,7 +55,8 @@ type Node struct {
 	Seen    time.Time // the last time this broker itself answered; zero if it never did
 	Process kafkaops.Process
 	PID     int
-	Err     string // why the last query failed; empty after an answer
+	Can     []kafkaops.Verb // the faults that its provider can do to it; to be read only
+	Err     string          // why the last query failed; empty after an answer
 
 	Leads int // watched partitions that it leads now
 	Led   int // watched partitions that it led when it was last up (for brokers that are not)

@@ -36,14 +36,19 @@ type Config struct {
 	// Client is added to the options of every client that the watcher makes (SASL, a logger). A Dialer or TLS option has no
 	// place here: the watcher dials for itself, see Dial.
 	Client []kgo.Opt
-	// Dial opens a connection, with TLS around it where the cluster wants that; nil means plain TCP.
+	// Dial opens a connection, with TLS around it where the cluster wants that; nil means the source's own way (Dialer), else plain TCP.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	Log  *slog.Logger // nil means silence
 }
 
+// Dialer is a Source that knows the way to addresses that only the cluster itself can resolve: a controller's, inside a network of containers.
+type Dialer interface {
+	DialContext(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
 type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
 
-func (c Config) withDefaults() Config {
+func (c Config) withDefaults(source Source) Config {
 	for _, d := range []struct {
 		field *time.Duration
 		value time.Duration
@@ -58,6 +63,9 @@ func (c Config) withDefaults() Config {
 		if *d.field <= 0 {
 			*d.field = d.value
 		}
+	}
+	if d, ok := source.(Dialer); ok && c.Dial == nil {
+		c.Dial = d.DialContext
 	}
 	if c.Dial == nil {
 		c.Dial = (&net.Dialer{}).DialContext
@@ -89,6 +97,9 @@ type Watcher struct {
 
 	asking map[int32]*asking // by node id; owned by run
 
+	others   atomic.Bool              // somebody wants the topics that are not watched
+	want     chan struct{}            // wakes whoever asks for them
+	routes   atomic.Pointer[[]string] // whom to ask for them, the best first
 	onChange atomic.Pointer[func(before, after *State)]
 	hurry    atomic.Int64 // until when each broker is asked as often as it can be, in Unix nanoseconds
 
@@ -101,9 +112,9 @@ type Watcher struct {
 func Start(cluster Source, cfg Config) *Watcher {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &Watcher{
-		source: cluster, cfg: cfg.withDefaults(), cancel: cancel,
+		source: cluster, cfg: cfg.withDefaults(cluster), cancel: cancel,
 		out: make(chan *State, 1), tell: make(chan func(*model) bool, 64),
-		asking: map[int32]*asking{},
+		asking: map[int32]*asking{}, want: make(chan struct{}, 1),
 	}
 	m := newModel(w.cfg.Topics)
 	m.setNodes(cluster.Nodes())
@@ -150,6 +161,7 @@ func (w *Watcher) run(ctx context.Context, m *model) {
 
 	w.follow(ctx, m, &askers)
 	askers.Go(func() { w.watchGroups(ctx) })
+	askers.Go(func() { w.watchOthers(ctx) })
 
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
@@ -176,6 +188,7 @@ func (w *Watcher) run(ctx context.Context, m *model) {
 		}
 		before := w.State()
 		s := m.merge(time.Now())
+		w.route(m, s)
 		switch changed := differs(before, s); {
 		case changed:
 			if f := w.onChange.Load(); f != nil {

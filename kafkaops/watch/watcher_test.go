@@ -316,11 +316,22 @@ func TestGroupsOfEveryTypeAreTold(t *testing.T) {
 	if g := told["s"].group; g.Type != "streams" || g.State != "NotReady" || g.Coordinator != 2 || !g.Opaque {
 		t.Errorf("%+v", g)
 	}
-	g := consumer(kadm.DescribedConsumerGroup{
+	got := map[string]kadm.DescribedConsumerGroup{"c": {
 		Group: "c", State: "Assigning", AssignorName: "uniform", Epoch: 3, Coordinator: kadm.BrokerDetail{NodeID: 1},
 		Members: []kadm.ConsumerGroupMember{{MemberID: "m", Assignment: kadm.TopicsSet{"a": {2: {}, 0: {}}}}},
-	})
-	if g.Type != "consumer" || g.State != "Assigning" || fmt.Sprint(g.Members[0].Assigned) != "map[a:[0 2]]" {
+	}, "gone": {Err: kerr.GroupIDNotFound}}
+	describeAs(t.Context(), told, []string{"c", "gone", "unasked"}, func(context.Context, ...string) (map[string]kadm.DescribedConsumerGroup, error) {
+		return got, nil
+	}, consumer)
+	describeAs(t.Context(), told, []string{"silent"}, func(context.Context, ...string) (kadm.DescribedConsumerGroups, error) {
+		return nil, kerr.CoordinatorNotAvailable
+	}, consumer)
+	for name, want := range map[string]error{"c": nil, "gone": kerr.GroupIDNotFound, "unasked": errUndescribed, "silent": kerr.CoordinatorNotAvailable} {
+		if !errors.Is(told[name].err, want) {
+			t.Errorf("%s: %v, want %v", name, told[name].err, want)
+		}
+	}
+	if g := told["c"].group; g.Type != "consumer" || g.State != "Assigning" || fmt.Sprint(g.Members[0].Assigned) != "map[a:[0 2]]" {
 		t.Errorf("%+v", g)
 	}
 }

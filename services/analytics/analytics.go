@@ -3,6 +3,10 @@
 //
 // It knows what it was told. A checkout that it calls complete was seen in all three topics; one that it has not seen may
 // be on its way, and it never calls one lost.
+//
+// All that it keeps is in memory and bounded, whatever is written to the topics. An Analytics that outlives its Runners counts on;
+// a new process begins at zero where its group left off, and of a checkout that passed in between it sees a part (Strays). So does each
+// of several processes that share the group, since the events of one checkout may be dealt out to more than one of them.
 package analytics
 
 import (
@@ -16,44 +20,35 @@ import (
 	"kassa/services/latency"
 )
 
-// Totals is a snapshot; counts are since Since, of this Analytics alone.
-type Totals struct {
-	Since    time.Time
-	Payments int64
-	Orders   int64
-	Emails   int64
-	Revenue  events.Money // of Payments
-	Complete int64        // checkouts seen in all three topics
-	InFlight int64        // checkouts whose payment was seen and whose email was not yet
-	Dropped  int64        // checkouts forgotten before they were complete, because more than MaxOpen were open
-	Repeated int64        // records read again, after a rebalance; they count nowhere else
-
-	// From record timestamps, which are those of the writers' clocks, at the time of writing and before the commit.
-	PaymentToOrder latency.Percentiles
-	OrderToEmail   latency.Percentiles
-	PaymentToEmail latency.Percentiles
-
-	// Events a second over the last RateWindow.
-	PaymentRate, OrderRate, EmailRate float64
-}
-
-// MaxOpen is how many checkouts may be open at once; beyond it the oldest is forgotten and counted. That is about 20 MB.
+// MaxOpen is how many checkouts may be open at once; beyond it the oldest is forgotten and counted.
 const MaxOpen = 65_536
+
+// MaxDone is how many complete checkouts are remembered, so that their events are recognised when they are repeated: the last 33 s at 2,000
+// checkouts a second, three times what it takes until a crashed service's work is done again. What is repeated later counts anew.
+// Both together take some 12 MB when they are full.
+const MaxDone = 65_536
 
 // Analytics counts. Use New. Its methods may be called from several goroutines, and its Service may run in several Runners.
 type Analytics struct {
-	out io.Writer
-	now func() time.Time
+	now     func() time.Time
+	onEmail func(paid, emailed, seen time.Time) // nil for nobody
 
-	mu     sync.Mutex
-	totals Totals
-	seen   map[place]int64 // highest offset seen of each partition
-	open   open
-	rates  [3]rate
+	mu        sync.Mutex
+	totals    Totals
+	reached   [3]int64        // checkouts by stage, as in Funnel
+	forgotten [3]int64        // by the stage that they had reached
+	seen      map[place]int64 // highest offset seen of each partition
+	book      book
+	minute    *minute
+	products  products
+	recent    recent
 
-	paymentToOrder, orderToEmail, paymentToEmail *latency.Histogram
+	hops [3]hop            // payment to order, order to email, payment to email
+	flow *latency.Interval // the last of them, since somebody last took it
 
-	onEmail func(paid, seen time.Time) // nil for nobody
+	write  sync.Mutex // held while a line is written: a slow out does not keep anybody from the totals
+	out    io.Writer
+	format func(events.Event) string
 }
 
 type place struct {
@@ -63,19 +58,27 @@ type place struct {
 
 // New is an Analytics that writes one line an event to out; nil for none. Each line is one Write, from one goroutine at a
 // time; what out answers is not looked at, and a slow out holds analytics up, and nobody else.
-func New(out io.Writer) *Analytics {
+func New(out io.Writer) *Analytics { return newAt(out, time.Now) }
+
+func newAt(out io.Writer, now func() time.Time) *Analytics {
 	return &Analytics{
-		out: out, now: time.Now,
-		totals:         Totals{Since: time.Now()},
-		seen:           make(map[place]int64),
-		open:           newOpen(MaxOpen),
-		paymentToOrder: latency.New(), orderToEmail: latency.New(), paymentToEmail: latency.New(),
+		out: out, format: Line, now: now,
+		totals:   Totals{Since: now()},
+		seen:     make(map[place]int64),
+		book:     newBook(MaxOpen, MaxDone),
+		minute:   &minute{},
+		products: newProducts(),
+		hops:     [3]hop{newHop(), newHop(), newHop()},
+		flow:     latency.NewInterval(),
 	}
 }
 
-// OnEmail has f called for every checkout that is complete, with the time of its payment and the time at which its email event was read. It
-// must not wait. Call it before the service runs.
-func (a *Analytics) OnEmail(f func(paid, seen time.Time)) { a.onEmail = f }
+// OnEmail has f called for every checkout that is complete, with the times of its payment and its email by their records, and the time at which that made
+// it complete here. It must not wait. Call it before the service runs.
+func (a *Analytics) OnEmail(f func(paid, emailed, seen time.Time)) { a.onEmail = f }
+
+// Format has events written as f makes them, instead of as Line does. Call it before the service runs.
+func (a *Analytics) Format(f func(events.Event) string) { a.format = f }
 
 // Service reads all three topics. What cannot be read of the first two is for order and email to bury.
 func (a *Analytics) Service() services.Service {
@@ -87,58 +90,108 @@ func (a *Analytics) Service() services.Service {
 	}
 }
 
-// Totals is what was counted so far. It may be called many times a second.
-func (a *Analytics) Totals() Totals {
-	a.mu.Lock()
-	t, now := a.totals, a.now()
-	t.InFlight = a.open.inFlight
-	t.Dropped = a.open.dropped
-	t.PaymentRate, t.OrderRate, t.EmailRate = a.rates[0].perSecond(now), a.rates[1].perSecond(now), a.rates[2].perSecond(now)
-	a.mu.Unlock()
-	t.PaymentToOrder, t.OrderToEmail, t.PaymentToEmail = a.paymentToOrder.Percentiles(), a.orderToEmail.Percentiles(), a.paymentToEmail.Percentiles()
-	return t
-}
-
 func (a *Analytics) handle(_ context.Context, in events.Event) ([]events.Event, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	at := place{in.Topic, in.Partition}
-	if last, ok := a.seen[at]; ok && in.Offset <= last {
-		a.totals.Repeated++
-		return nil, nil
+	now := a.now()
+	fresh, complete := a.take(in, now)
+	if fresh && a.out != nil {
+		a.Write(a.format(in))
 	}
-	a.seen[at] = in.Offset
-	a.count(in)
-	if a.out != nil {
-		_, _ = io.WriteString(a.out, Line(in)+"\n")
+	if !complete.paid.IsZero() && a.onEmail != nil {
+		a.onEmail(complete.paid, complete.emailed, now)
 	}
 	return nil, nil
 }
 
-func (a *Analytics) count(in events.Event) {
-	var stage stage
-	switch p := in.Payload.(type) {
+// Write puts a line among those of the events.
+func (a *Analytics) Write(line string) {
+	a.write.Lock()
+	defer a.write.Unlock()
+	_, _ = io.WriteString(a.out, line+"\n")
+}
+
+// passage is when a checkout passed the flow, by its records.
+type passage struct{ paid, emailed time.Time }
+
+// take counts an event. It is not fresh when its record was read before. complete is zero when it did not make its checkout complete.
+func (a *Analytics) take(in events.Event, now time.Time) (fresh bool, complete passage) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	// Runners in one process may read the same records when a partition goes from one to the other. Each begins where the group's offset is,
+	// which is not ahead of what was handled, so no record can be passed over here.
+	at := place{in.Topic, in.Partition}
+	if last, ok := a.seen[at]; ok && in.Offset <= last {
+		a.totals.Reread++
+		return false, passage{}
+	}
+	a.seen[at] = in.Offset
+
+	e := newEntry(in)
+	c, known := a.book.find(in.Payload.Checkout())
+	name := a.book.name(in.Payload.ID())
+	if c.has(e.stage) {
+		if e.Again = c.id[e.stage] == name; e.Again {
+			a.totals.Repeated++
+		} else {
+			a.totals.Duplicated++
+		}
+		a.recent.push(e)
+		return true, passage{}
+	}
+	a.recent.push(e)
+	a.count(in.Payload, e.stage, now)
+
+	before := c.reached()
+	c.id[e.stage], c.at[e.stage] = name, in.Time.UnixMilli()
+	switch {
+	case e.stage == paid:
+		c.paidIn = a.minute.newest
+		if known {
+			a.totals.Strays--
+		}
+	case !known:
+		a.totals.Strays++
+	}
+	after := c.reached()
+	second := a.minute.at(c.paidIn)
+	for s := before + 1; s <= after; s++ {
+		a.reached[s]++
+		if second != nil {
+			second.reached[s]++
+		}
+	}
+	if after == emailed {
+		a.hops[0].record(now, c.at[ordered]-c.at[paid])
+		a.hops[1].record(now, c.at[emailed]-c.at[ordered])
+		a.hops[2].record(now, c.at[emailed]-c.at[paid])
+		a.flow.Record(span(c.at[emailed] - c.at[paid]))
+		complete = passage{time.UnixMilli(c.at[paid]), time.UnixMilli(c.at[emailed])}
+	}
+	if gone, any := a.book.trim(c); any && gone.has(paid) {
+		a.forgotten[gone.reached()]++
+		if second := a.minute.at(gone.paidIn); second != nil {
+			second.forgotten[gone.reached()]++
+		}
+	}
+	return true, complete
+}
+
+// count adds an event that was not seen before.
+func (a *Analytics) count(p events.Payload, s stage, now time.Time) {
+	second := a.minute.slot(a.minute.turn(now))
+	second.events[s]++
+	switch p := p.(type) {
 	case events.Payment:
-		stage = paid
 		a.totals.Payments++
-		a.totals.Revenue += p.Amount
+		a.totals.Revenue = plus(a.totals.Revenue, p.Amount)
+		second.revenue = plus(second.revenue, p.Amount)
+		for _, item := range p.Cart {
+			i, one := a.products.of(item.Name, a.minute), sold{1, item.Price}
+			a.products.total[i].add(one)
+			second.sold[i].add(one)
+		}
 	case events.Order:
-		stage = ordered
 		a.totals.Orders++
 	case events.Email:
-		stage = emailed
 		a.totals.Emails++
-	}
-	a.rates[stage].add(a.now())
-
-	c := a.open.see(in.Payload.Checkout(), stage, in.Time)
-	if c.done() {
-		a.totals.Complete++
-		a.paymentToOrder.Record(c.at[ordered].Sub(c.at[paid]))
-		a.orderToEmail.Record(c.at[emailed].Sub(c.at[ordered]))
-		a.paymentToEmail.Record(c.at[emailed].Sub(c.at[paid]))
-		if a.onEmail != nil {
-			a.onEmail(c.at[paid], a.now())
-		}
 	}
 }

@@ -26,7 +26,11 @@ func Encode(p Payload) (key, value []byte, err error) {
 	if err := enc.Encode(p); err != nil {
 		return nil, nil, fmt.Errorf("encoding for %s: %w", p.Topic(), err)
 	}
-	return []byte(p.Checkout()), bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	value = bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	if len(value) > MaxValue {
+		return nil, nil, fmt.Errorf("encoding for %s: %d bytes long, at most %d are read", p.Topic(), len(value), MaxValue)
+	}
+	return []byte(p.Checkout()), value, nil
 }
 
 // writable says what Decode would not read.

@@ -13,8 +13,13 @@ import (
 
 // checkJSON says what keeps in from being one JSON text in UTF-8.
 func checkJSON(in []byte) error {
-	if len(in) == 0 {
+	switch {
+	case in == nil:
 		return errors.New("no value (a tombstone)")
+	case len(in) == 0:
+		return errors.New("no value (empty)")
+	case len(in) > MaxValue:
+		return fmt.Errorf("%d bytes long, at most %d are read", len(in), MaxValue)
 	}
 	if !utf8.Valid(in) {
 		at := 0

@@ -45,3 +45,9 @@ func check(req Request) (events.Money, error) {
 	}
 	return events.Total(req.Cart)
 }
+
+// CheckCart says why a cart would be refused, nil if it would not: for whoever fills one.
+func CheckCart(cart []events.Item) error {
+	_, err := check(Request{Cart: cart})
+	return err
+}

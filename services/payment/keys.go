@@ -2,8 +2,10 @@ package payment
 
 import (
 	"container/list"
-	"slices"
+	"errors"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"kassa/services/events"
 )
@@ -12,18 +14,48 @@ import (
 // resolve's; abandoned and callbacks belong to the Service's lock.
 type promise struct {
 	key     string
-	user    string
-	cart    []events.Item
-	begun   time.Time
+	pay     events.Payment
+	begun   time.Time // when the first request for it came
+	till    *till     // that it is sent by
 	done    chan struct{}
 	receipt Receipt
 	err     error
+	found   bool // in the log, after its instance had crashed
 
 	abandoned int64 // 1 when a caller was told ErrUnknown
 	callbacks []func(Receipt, error)
 }
 
-func (p *promise) same(o *promise) bool { return p.user == o.user && slices.Equal(p.cart, o.cart) }
+// same says that two promises of one key are of the same user and cart: the checkout id is derived from all three.
+func (p *promise) same(o *promise) bool { return p.pay.CheckoutID == o.pay.CheckoutID }
+
+// lost says that it ended without an answer. The caller holds the Service's lock.
+func (p *promise) lost() bool {
+	select {
+	case <-p.done:
+		return errors.Is(p.err, ErrUnknown)
+	default:
+		return false
+	}
+}
+
+// record is the payment as Kafka takes it.
+func (p *promise) record() (*kgo.Record, error) {
+	key, value, err := events.Encode(p.pay)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	headers := events.Headers(p.pay, "payment", now, nil)
+	rec := &kgo.Record{Topic: events.PaymentSuccessful, Key: key, Value: value, Timestamp: now, Headers: make([]kgo.RecordHeader, len(headers), len(headers)+1)}
+	for i, h := range headers {
+		rec.Headers[i] = kgo.RecordHeader(h)
+	}
+	if p.key != "" {
+		rec.Headers = append(rec.Headers, kgo.RecordHeader{Key: HeaderIdempotencyKey, Value: []byte(p.key)})
+	}
+	return rec, nil
+}
 
 // keys remembers which promise an idempotency key stands for. Pending ones are bounded by the client's buffer, settled ones by max.
 type keys struct {
@@ -48,18 +80,22 @@ func (k *keys) join(p *promise) (*promise, bool) {
 	return nil, false
 }
 
-// settled lets the key of an accepted checkout be forgotten in its turn.
+// replace gives the key to p, which has another promise's.
+func (k *keys) replace(p *promise) { k.known[p.key] = p }
+
+// settled lets the key of a checkout that has ended be forgotten in its turn. Its cart, which may be large, is forgotten now.
 func (k *keys) settled(p *promise) {
+	p.pay.Cart = nil
 	if p.key == "" {
 		return
 	}
 	k.settles.PushBack(p)
 	if k.settles.Len() > k.max {
-		oldest := k.settles.Remove(k.settles.Front()).(*promise)
-		delete(k.known, oldest.key)
+		k.forget(k.settles.Remove(k.settles.Front()).(*promise))
 	}
 }
 
+// forget frees p's key, unless it is another's by now.
 func (k *keys) forget(p *promise) {
 	if k.known[p.key] == p {
 		delete(k.known, p.key)

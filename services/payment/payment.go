@@ -4,18 +4,18 @@ package payment
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
-	"github.com/twmb/franz-go/pkg/kversion"
 
+	"kassa/services"
 	"kassa/services/events"
 	"kassa/services/latency"
 )
@@ -29,19 +29,45 @@ var (
 	ErrBusy = errors.New("too many payments wait for Kafka")
 	// ErrKeyReused: the IdempotencyKey belongs to a checkout of another cart. Nothing was written.
 	ErrKeyReused = errors.New("the idempotency key was used for another cart")
+	// ErrStopped: the service was stopped, or is closing. Nothing was written.
+	ErrStopped = errors.New("payment is stopped")
+	// ErrDown: all instances have crashed, and come back in a moment. Nothing was written.
+	ErrDown = errors.New("payment has crashed and is being restarted")
 )
 
 // Config is how a Service reaches Kafka.
 type Config struct {
 	// Client has the bootstrap servers and the options tuned for failover. What delivery depends on overrides it.
 	Client []kgo.Opt
-	// MaxPending is how many records may wait for their acknowledgement; 0 means 20,000: 100 s at 200/s, some 30 MB.
+	Acks   Acks // the zero value is AcksAll
+	// MaxPending is how many records may wait for their acknowledgement in each instance; 0 means 20,000: 100 s at 200/s, some 30 MB.
 	MaxPending int
-	// MaxKeys is how many idempotency keys are remembered, the oldest forgotten first; 0 means 10,000. They live as
-	// long as the process. A checkout that is still pending keeps its key.
+	// MaxKeys is how many idempotency keys are remembered, the oldest forgotten first; 0 means 10,000. A checkout that is still pending keeps
+	// its key. They belong to the process: they outlive a crash of the service, but not of kassa. The checkout id is derived from the key,
+	// the user and the cart, so a request that is sent again after that is paid for under the same ids, and seen as a repeat by everybody.
 	MaxKeys int
+	// Linger is how long a record waits for others that go to its partition, unless somebody waits for it; 0 means 50 ms.
+	Linger time.Duration
+	// Metrics is where the Kafka clients' own figures are registered, by instance; nil for nowhere.
+	Metrics prometheus.Registerer
+	Witness Witness      // nil for none
 	Log     *slog.Logger // nil means none
 }
+
+// Witness is told what every customer is promised, before the customer is. It must not wait, and may be called from several goroutines.
+type Witness interface {
+	// Asked comes before anything is written for a checkout. It comes again when a customer asks again about one that ended without an answer.
+	Asked(checkoutID string, amount events.Money)
+	// Answered says what became of it: nil if it was acknowledged, ErrUnknown, or why it was refused. A request that was refused before it had an
+	// id has an empty one.
+	Answered(checkoutID string, amount events.Money, err error)
+}
+
+// nobody is a Witness that looks away.
+type nobody struct{}
+
+func (nobody) Asked(string, events.Money)           {}
+func (nobody) Answered(string, events.Money, error) {}
 
 // Request is a checkout.
 type Request struct {
@@ -53,41 +79,57 @@ type Request struct {
 // DefaultUser is who checks out when a Request does not say.
 const DefaultUser = "guest"
 
+// HeaderIdempotencyKey is the header of a payment that carries the key of its request.
+const HeaderIdempotencyKey = "idempotency-key"
+
 // Receipt is an accepted checkout.
 type Receipt struct {
 	CheckoutID string
 	Partition  int32
-	Offset     int64
+	Offset     int64 // -1 with acks=0: nobody knows
 	Amount     events.Money
 	Took       time.Duration // from the request to the acknowledgement; of the first request, when this one joined it
 }
 
 // Stats is a snapshot; counts are since New.
 type Stats struct {
-	Accepted int64 // acknowledged by Kafka
-	Refused  int64 // carts and keys that were refused, requests that found the buffer full, records that Kafka refused
-	Pending  int64 // records that wait for their acknowledgement now
-	Unknown  int64 // of those Pending, how many whose caller was told ErrUnknown
-	Ack      latency.Percentiles
-	Err      string // why the last record or request was not accepted; empty if that never happened
-	ErrAt    time.Time
+	Accepted   int64 // acknowledged by Kafka
+	Refused    int64 // carts and keys that were refused, requests that found the buffer full or the service down, records that Kafka refused
+	Pending    int64 // records that wait for their acknowledgement now
+	Unknown    int64 // of those Pending, how many whose caller was told ErrUnknown
+	Unresolved int64 // records that ended without an answer, with the instance that sent them: they may be in the log, or not
+	Ack        latency.Percentiles
+	Err        string // why the last record or request was not accepted; empty if that never happened
+	ErrAt      time.Time
 }
 
-// Service writes payments. Its methods may be called from several goroutines.
+// Service writes payments, by one or more instances. Its methods may be called from several goroutines.
 type Service struct {
-	cl       *kgo.Client
-	ctx      context.Context // the client's
-	end      context.CancelFunc
-	log      *slog.Logger
-	ack      *latency.Histogram
-	prompted atomic.Int64 // callers of prompt that no flush has begun for
+	cfg Config
+	log *slog.Logger
+	ack *latency.Histogram
+	// recent is the same since somebody last took it.
+	recent *latency.Interval
+	wg     sync.WaitGroup // of restarts and of whoever looks into the log
 
-	mu    sync.Mutex
-	stats Stats
-	keys  keys
+	life context.Context // ends with Close
+	end  context.CancelFunc
+
+	mu      sync.Mutex
+	stats   Stats
+	keys    keys
+	slots   []*slot // those at wanted and above are empty
+	wanted  int
+	next    int // the slot whose turn it is
+	stopped bool
+	closed  bool
+	missing []*promise // to be looked for in the log
+	looking bool
+	since   time.Time // when it was last stopped, started, or crashed and restarted
+	moved   time.Time // when a record was last acknowledged, or the first of those pending was sent
 }
 
-// New is a Service. It does not wait for a broker to be there. An error means that the options are wrong.
+// New is a Service of one instance. It does not wait for a broker to be there. An error means that the options are wrong.
 func New(cfg Config) (*Service, error) {
 	if cfg.MaxPending == 0 {
 		cfg.MaxPending = 20_000
@@ -98,52 +140,26 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	ctx, end := context.WithCancel(context.Background())
-	cl, err := kgo.NewClient(append(ProducerOptions(cfg.Client),
-		kgo.WithContext(ctx),
-		kgo.ClientID("kassa-payment"),
-		kgo.MaxBufferedRecords(cfg.MaxPending),
-	)...)
-	if err != nil {
-		end()
-		return nil, fmt.Errorf("making the Kafka client of payment: %w", err)
+	if cfg.Witness == nil {
+		cfg.Witness = nobody{}
 	}
-	return &Service{cl: cl, ctx: ctx, end: end, log: cfg.Log, ack: latency.New(), keys: newKeys(cfg.MaxKeys)}, nil
+	s := &Service{cfg: cfg, log: cfg.Log, ack: latency.New(), recent: latency.NewInterval(), keys: newKeys(cfg.MaxKeys), wanted: 1, since: time.Now()}
+	s.life, s.end = context.WithCancel(context.Background())
+	if err := s.openLocked(); err != nil {
+		s.end()
+		return nil, err
+	}
+	return s, nil
 }
 
-// ProducerOptions is how payment writes, upon the options of any client: also for whoever measures what its users would feel.
-func ProducerOptions(client []kgo.Opt) []kgo.Opt {
-	return append(append([]kgo.Opt(nil), client...),
-		// Idempotent (the client's default), so a retry never writes twice; no delivery timeout, since a record that is
-		// given up may have been written all the same.
-		kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.MaxVersions(oneInFlight()),
-		kgo.UnknownTopicRetries(-1),
-		// A partition's records of 50 ms share a request, unless somebody waits for one (see prompt). At 200/s that is 44 requests a second
-		// and 1.5 % of a core less than with 20 ms, and 79 less than the default of 10 ms. At high rates the request in flight gathers more.
-		kgo.ProducerLinger(50*time.Millisecond),
-		// Snappy, the default, costs every reader time and saves little on events of some hundred bytes.
-		kgo.ProducerBatchCompression(kgo.NoCompression()),
-		kgo.DisableClientMetrics(),
-	)
-}
-
-// oneInFlight caps Produce requests at version 3, with which the client keeps one of them in flight to a broker; with later
-// ones it is five, and idempotence forbids to set it. A broker that restarts knows of each producer only the last batch of a
-// partition: its snapshots hold no more. When all replicas restart with several batches unacknowledged, it cannot tell that it has the
-// earlier ones, answers OUT_OF_ORDER_SEQUENCE_NUMBER, and the client writes them once more under a new epoch. Seen on
-// Kafka 4.3.1: 14 payments of 17,006 twice after all three brokers were killed.
-func oneInFlight() *kversion.Versions {
-	v := kversion.Stable()
-	v.SetMaxKeyVersion(int16(kmsg.Produce), 3)
-	return v
-}
-
-// Close gives what is pending until ctx ends to be acknowledged, and then fails it with ErrUnknown. It returns soon after ctx.
+// Close takes no more requests, gives what is pending until ctx ends to be acknowledged, and then fails it with ErrUnknown. It returns soon after ctx.
 func (s *Service) Close(ctx context.Context) error {
-	err := s.cl.Flush(ctx)
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	err := s.closeTills(ctx)
 	s.end()
-	s.cl.Close()
+	s.wg.Wait()
 	if err != nil {
 		return fmt.Errorf("closing payment with records pending: %w", err)
 	}
@@ -160,6 +176,9 @@ func (s *Service) Stats() Stats {
 	return st
 }
 
+// Recent is how long acknowledgements took since it was last asked. It is for one who asks.
+func (s *Service) Recent() latency.Percentiles { return s.recent.Take() }
+
 // Checkout writes a payment and waits until Kafka has acknowledged it. When ctx ends before that the error is ErrUnknown, and the
 // record stays on its way.
 func (s *Service) Checkout(ctx context.Context, req Request) (Receipt, error) {
@@ -167,7 +186,9 @@ func (s *Service) Checkout(ctx context.Context, req Request) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	s.prompt()
+	if p.till != nil {
+		p.till.prompt()
+	}
 	select {
 	case <-p.done:
 		return p.receipt, p.err
@@ -175,22 +196,6 @@ func (s *Service) Checkout(ctx context.Context, req Request) (Receipt, error) {
 		s.abandoned(p)
 		return Receipt{CheckoutID: p.receipt.CheckoutID, Amount: p.receipt.Amount}, fmt.Errorf("%w (%w)", ErrUnknown, context.Cause(ctx))
 	}
-}
-
-// prompt sends what the client holds back to gather more. One flush at a time does for any number of callers: while it runs the client holds
-// nothing back, and it runs again for those that came when it was about to end.
-func (s *Service) prompt() {
-	if s.prompted.Add(1) > 1 {
-		return
-	}
-	go func() {
-		for n := int64(1); n > 0; {
-			if s.cl.Flush(s.ctx) != nil {
-				return // closed
-			}
-			n = s.prompted.Add(-n)
-		}
-	}()
 }
 
 // Submit writes a payment and calls done once with what became of it: at once when it is refused, later from one of the
@@ -219,40 +224,80 @@ func (s *Service) begin(req Request) (*promise, error) {
 	}
 	amount, err := check(req)
 	if err != nil {
-		return nil, s.refused(err)
+		return nil, s.refused("", err)
 	}
-	id, err := uuid.NewRandom()
+	id, err := checkoutID(req)
 	if err != nil {
-		return nil, s.refused(fmt.Errorf("making a checkout id: %w", err))
+		return nil, s.refused("", err)
 	}
-	pay := events.Payment{UserID: req.UserID, Cart: req.Cart, CheckoutID: id.String(), Amount: amount}
-	key, value, err := events.Encode(pay)
+	p := &promise{
+		key: req.IdempotencyKey, begun: time.Now(), done: make(chan struct{}),
+		pay: events.Payment{UserID: req.UserID, Cart: req.Cart, CheckoutID: id, Amount: amount},
+	}
+	p.receipt = Receipt{CheckoutID: id, Amount: amount}
+	rec, err := p.record()
 	if err != nil {
-		return nil, s.refused(err)
+		return nil, s.refused(id, err)
 	}
-	now := time.Now()
-	p := &promise{key: req.IdempotencyKey, cart: req.Cart, user: req.UserID, begun: now, done: make(chan struct{})}
-	p.receipt = Receipt{CheckoutID: pay.CheckoutID, Amount: amount}
 
 	s.mu.Lock()
-	if first, ok := s.keys.join(p); ok {
+	first, known := s.keys.join(p)
+	if known && !first.same(p) {
 		s.mu.Unlock()
-		if !first.same(p) {
-			return nil, s.refused(ErrKeyReused)
-		}
+		return nil, s.refused(id, ErrKeyReused)
+	}
+	if known && !first.lost() {
+		s.mu.Unlock()
 		return first, nil
 	}
-	s.stats.Pending++
-	s.mu.Unlock()
-
-	headers := events.Headers(pay, "payment", now, nil)
-	rec := &kgo.Record{Topic: events.PaymentSuccessful, Key: key, Value: value, Timestamp: now, Headers: make([]kgo.RecordHeader, len(headers))}
-	for i, h := range headers {
-		rec.Headers[i] = kgo.RecordHeader(h)
+	if p.till, err = s.tillLocked(); err != nil {
+		if !known {
+			s.keys.forget(p)
+		}
+		s.mu.Unlock()
+		return nil, s.refused(id, err)
 	}
-	// Not the caller's context: whoever stops waiting does not take the record back.
-	s.cl.TryProduce(context.Background(), rec, func(rec *kgo.Record, err error) { s.resolve(p, rec, err) })
+	s.cfg.Witness.Asked(id, amount)
+	s.pendingLocked()
+	if known {
+		// Its instance crashed before there was an answer: only the log knows.
+		p.begun = first.begun
+		s.keys.replace(p)
+		s.lookLocked(p)
+		s.mu.Unlock()
+		return p, nil
+	}
+	s.mu.Unlock()
+	s.send(p, rec)
 	return p, nil
+}
+
+// pendingLocked counts a record that is to be answered.
+func (s *Service) pendingLocked() {
+	if s.stats.Pending++; s.stats.Pending == 1 {
+		s.moved = time.Now()
+	}
+}
+
+// checkoutID is the id of a request: random, unless a key says that it may come again.
+func checkoutID(req Request) (string, error) {
+	if req.IdempotencyKey == "" {
+		id, err := uuid.NewRandom()
+		if err != nil {
+			return "", fmt.Errorf("making a checkout id: %w", err)
+		}
+		return id.String(), nil
+	}
+	cart, err := json.Marshal(req.Cart)
+	if err != nil {
+		return "", &CartError{Reason: err.Error()}
+	}
+	return services.KeyedCheckoutID(req.IdempotencyKey, req.UserID, string(cart)), nil
+}
+
+// send puts a record on the way. It is not the caller's context that it goes with: whoever stops waiting does not take the record back.
+func (s *Service) send(p *promise, rec *kgo.Record) {
+	p.till.cl.TryProduce(context.Background(), rec, func(rec *kgo.Record, err error) { s.resolve(p, rec, err) })
 }
 
 // resolve ends a promise with what Kafka said.
@@ -260,15 +305,24 @@ func (s *Service) resolve(p *promise, rec *kgo.Record, err error) {
 	took := time.Since(p.begun)
 	switch {
 	case err == nil:
-		s.ack.Record(took)
+		if !p.found {
+			s.ack.Record(took)
+			s.recent.Record(took)
+		}
 		p.receipt.Partition, p.receipt.Offset, p.receipt.Took = rec.Partition, rec.Offset, took
+		if s.cfg.Acks == AcksNone {
+			p.receipt.Offset = -1
+		}
+		p.till.acked.Store(true)
 	case errors.Is(err, kgo.ErrMaxBuffered):
 		p.err = ErrBusy
-	case errors.Is(err, kgo.ErrClientClosed), errors.Is(err, context.Canceled):
+	case errors.Is(err, kgo.ErrClientClosed), errors.Is(err, context.Canceled), errors.Is(err, services.ErrCut):
+		// ErrCut too: what was sent before the crash may have arrived, only its retry could not be sent.
 		p.err = fmt.Errorf("%w (%w)", ErrUnknown, err)
 	default:
 		p.err = fmt.Errorf("writing the payment: %w", err)
 	}
+	s.cfg.Witness.Answered(p.receipt.CheckoutID, p.receipt.Amount, p.err)
 
 	s.mu.Lock()
 	s.stats.Pending--
@@ -276,9 +330,12 @@ func (s *Service) resolve(p *promise, rec *kgo.Record, err error) {
 	switch {
 	case p.err == nil:
 		s.stats.Accepted++
+		s.moved = time.Now()
 		s.keys.settled(p)
 	case errors.Is(p.err, ErrUnknown):
+		s.stats.Unresolved++
 		s.failedLocked(p.err)
+		s.keys.settled(p)
 	default:
 		s.stats.Refused++
 		s.failedLocked(p.err)
@@ -293,7 +350,8 @@ func (s *Service) resolve(p *promise, rec *kgo.Record, err error) {
 }
 
 // refused counts a request that did not get as far as a record.
-func (s *Service) refused(err error) error {
+func (s *Service) refused(id string, err error) error {
+	s.cfg.Witness.Answered(id, 0, err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stats.Refused++

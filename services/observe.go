@@ -1,0 +1,55 @@
+package services
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Observe hands svc what is written to its Inputs from now on, beside the instances that do its work: it joins no group, commits nothing and buries nothing,
+// and makes nothing of what the handler returns. What cannot be read is passed over. It returns nil when ctx ends; an error means that the
+// Kafka client could not be made of client.
+func Observe(ctx context.Context, client []kgo.Opt, svc Service) error {
+	cl, err := kgo.NewClient(slices.Concat(client, []kgo.Opt{
+		kgo.ClientID("kassa-observer"),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.FetchMaxWait(longestFetch),
+		kgo.DisableClientMetrics(),
+	})...)
+	if err != nil {
+		return fmt.Errorf("making the Kafka client of an observer of %s: %w", svc.Name, err)
+	}
+	defer cl.Close()
+	for n := 0; ; n++ {
+		// The end of now: the client would look it up some time later.
+		if from, ok := ends(ctx, kadm.NewClient(cl), svc.Inputs); ok {
+			cl.AddConsumePartitions(from)
+			break
+		}
+		if !pause(ctx, n, 50*time.Millisecond, time.Second) {
+			return nil
+		}
+	}
+	for ctx.Err() == nil {
+		cl.PollFetches(ctx).EachRecord(func(rec *kgo.Record) {
+			if e, err := decode(rec); err == nil {
+				_, _ = svc.Handle(ctx, e) // nobody waits for its work here
+			}
+		})
+	}
+	return nil
+}
+
+// ends are where the partitions of the topics end; false while one of them cannot be said.
+func ends(ctx context.Context, adm *kadm.Client, topics []string) (map[string]map[int32]kgo.Offset, bool) {
+	listed, err := adm.ListEndOffsets(ctx, topics...)
+	if err != nil || listed.Error() != nil {
+		return nil, false
+	}
+	return listed.KOffsets(), len(listed) == len(topics)
+}
