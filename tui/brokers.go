@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,10 +39,10 @@ func (m *Model) node() (watch.Node, bool) {
 
 // partition is the selected partition.
 func (m *Model) partition() (watch.Partition, bool) {
-	if m.state == nil || len(m.state.Partitions) == 0 {
+	if m.state == nil || m.partAt >= m.parts.len() {
 		return watch.Partition{}, false
 	}
-	return m.state.Partitions[max(0, min(m.partAt, len(m.state.Partitions)-1))], true
+	return *m.parts.at(m.partAt), true
 }
 
 // can makes a condition on the broker that an act would hit.
@@ -62,9 +63,12 @@ func alive(n watch.Node) bool {
 	return n.Process == kafkaops.ProcessRunning || n.Process == kafkaops.ProcessStarting
 }
 
-func canKill(n watch.Node) bool  { return alive(n) || n.Process == kafkaops.ProcessPaused }
-func canStop(n watch.Node) bool  { return alive(n) }
-func canPause(n watch.Node) bool { return alive(n) || n.Process == kafkaops.ProcessPaused }
+func canKill(n watch.Node) bool  { return canStop(n) || n.Process == kafkaops.ProcessPaused }
+func canStop(n watch.Node) bool  { return alive(n) || n.Process == kafkaops.ProcessCut }
+func canPause(n watch.Node) bool { return canKill(n) }
+func canCut(n watch.Node) bool {
+	return slices.Contains(n.Can, kafkaops.Cut) && (alive(n) || n.Process == kafkaops.ProcessCut)
+}
 func canStart(n watch.Node) bool { return n.Process == kafkaops.ProcessExited }
 
 // ask opens the question that states the price of an act on the selected broker.
@@ -75,8 +79,11 @@ func ask(v kafkaops.Verb) func(*Model) tea.Cmd {
 			return nil
 		}
 		f.Verb = v
-		if n, _ := m.state.Node(f.Node); v == kafkaops.Pause && n.Process == kafkaops.ProcessPaused {
+		switch n, _ := m.state.Node(f.Node); {
+		case v == kafkaops.Pause && n.Process == kafkaops.ProcessPaused:
 			f.Verb = kafkaops.Resume
+		case v == kafkaops.Cut && n.Process == kafkaops.ProcessCut:
+			f.Verb = kafkaops.Reconnect
 		}
 		return m.askAbout(f)
 	}
@@ -188,6 +195,10 @@ func (m *Model) renderBrokers(w, h int, focused bool) []string {
 		lines = append(lines, "")
 		lines = append(lines, m.quorumLines(w, room-1)...)
 	}
+	if room := h - len(lines) - 1; room >= 2+len(nodes) && w >= 36 && m.past.newest > 0 {
+		lines = append(lines, "")
+		lines = append(lines, m.leadersChart(w, room)...)
+	}
 	return lines
 }
 
@@ -200,7 +211,7 @@ func (m *Model) brokerLine(n watch.Node, w int, selected bool) string {
 	switch n.Health {
 	case watch.Down:
 		word, style, since = "DOWN", s.Bad, age(now.Sub(n.Since))
-	case watch.Fenced, watch.Paused:
+	case watch.Fenced, watch.Paused, watch.Cut:
 		word, style, since = strings.ToUpper(word), s.Warn, age(now.Sub(n.Since))
 	case watch.Unknown:
 		style, since = s.Warn, age(now.Sub(n.Since))
@@ -225,7 +236,10 @@ func (m *Model) brokerLine(n watch.Node, w int, selected bool) string {
 		mark = "▶ "
 	}
 	id := fmt.Sprintf("%s%d ", mark, n.ID)
-	const room = 13
+	room := 13
+	if w < 38 { // the role matters more than the air
+		room = 11
+	}
 	if len(word)+1+len(since) > room {
 		since = "" // half a figure is worse than none
 	}
@@ -233,7 +247,7 @@ func (m *Model) brokerLine(n watch.Node, w int, selected bool) string {
 	leads = " " + fit(leads, 8)
 	addr := ""
 	if w >= 60 {
-		role, addr = fit(role, 14), "  "+n.Addr
+		role, addr = fit(role, 14), "  "+safe(n.Addr)
 	}
 	if selected {
 		return s.Select.Render(fit(id+state+leads+role+addr, w))
@@ -254,8 +268,12 @@ func (m *Model) quorumLines(w, h int) []string {
 		lines = append(lines, s.Bad.Render(fmt.Sprintf(" no quorum for %s", age(now.Sub(q.Seen)))),
 			s.Dim.Render(" metadata is frozen: no leader moves"))
 	default:
+		mark := " high watermark "
+		if w < 46 {
+			mark = " hw "
+		}
 		lines = append(lines, s.Dim.Render(" quorum leader ")+fmt.Sprint(q.Leader)+s.Dim.Render(" epoch ")+fmt.Sprint(q.Epoch)+
-			s.Dim.Render(" high watermark ")+count(q.HighWatermark))
+			s.Dim.Render(mark)+count(q.HighWatermark))
 	}
 	if len(lines) > h {
 		lines = lines[:h]
@@ -272,18 +290,18 @@ func (m *Model) renderBoot(w int) []string {
 	lines := []string{" " + bootText(m.boot)}
 	if m.boot.Total > 0 && m.boot.Nodes == nil {
 		n := max(min(w-2, 40), 0)
-		done := n * m.boot.Done / m.boot.Total
+		done := max(0, min(n*m.boot.Done/m.boot.Total, n))
 		lines = append(lines, " "+s.Good.Render(strings.Repeat("━", done))+s.Dim.Render(strings.Repeat("─", n-done)))
 	}
 	for _, n := range m.boot.Nodes {
-		lines = append(lines, fmt.Sprintf("   %d  ", n.ID)+s.Warn.Render(fit(n.Process.String(), 9))+s.Dim.Render(" "+n.Addr))
+		lines = append(lines, fmt.Sprintf("   %d  ", n.ID)+s.Warn.Render(fit(n.Process.String(), 9))+s.Dim.Render(" "+safe(n.Addr)))
 	}
 	return lines
 }
 
 func bootText(p kafkaops.Progress) string {
 	if p.Total > 0 {
-		return fmt.Sprintf("%s %d/%d", p.Step, p.Done, p.Total)
+		return fmt.Sprintf("%s %d/%d", safe(p.Step), p.Done, p.Total)
 	}
-	return p.Step
+	return safe(p.Step)
 }

@@ -2,7 +2,6 @@ package tui
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -16,9 +15,6 @@ import (
 
 // checkoutPatience is how long c waits before it says that the outcome is unknown. The payment itself is never given up.
 const checkoutPatience = 15 * time.Second
-
-// loadSteps are the rates that + and - go through, in orders a second.
-var loadSteps = [...]int{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000}
 
 type checkoutMsg struct {
 	receipt Receipt
@@ -36,59 +32,50 @@ type lastCheckout struct {
 }
 
 func (m *Model) checkout() tea.Cmd {
+	items := m.cart.items()
+	if len(items) == 0 {
+		m.say(true, "the cart is empty: in pane 1 select a product with k, and add it with +")
+		return nil
+	}
 	m.lastOrder = lastCheckout{number: m.lastOrder.number + 1, begun: m.now()}
-	number, shop := m.lastOrder.number, m.backend.Shop
+	number, shop, user := m.lastOrder.number, m.backend.Shop, m.cart.user
 	if m.stalled != "" {
 		m.say(true, "the order waits: "+m.stalled)
 	}
 	return func() tea.Msg {
 		ctx, cancel := context.WithTimeout(m.ctx, checkoutPatience)
 		defer cancel()
-		r, err := shop.Checkout(ctx)
+		r, err := shop.Checkout(ctx, user, items)
 		return checkoutMsg{receipt: r, err: err, number: number}
 	}
 }
 
-func (m *Model) toggleLoad() tea.Cmd {
-	m.loadOn = !m.loadOn
-	return m.applyLoad()
-}
-
-func (m *Model) stepLoad(by int) tea.Cmd {
-	m.loadStep = max(0, min(m.loadStep+by, len(loadSteps)-1))
-	return m.applyLoad()
-}
-
-func (m *Model) applyLoad() tea.Cmd {
-	m.backend.Shop.SetLoad(loadSteps[m.loadStep], m.loadOn)
-	m.dirty(paneCheckout)
-	return nil
-}
+// cartRows are the least that a catalogue has while a product is selected, and what one that does not fit is content with.
+const (
+	cartRowsEditing = 4
+	cartRowsLong    = 8
+)
 
 func (m *Model) renderCheckout(w, h int) []string {
-	s := m.styles
-	var cart []string
-	var total int64
-	if m.stalled != "" {
-		for _, l := range strings.Split(ansi.Wordwrap(m.stalled, w-2, ""), "\n") {
-			cart = append(cart, " "+s.Bad.Render(l))
-		}
-		cart = append(cart, "")
-	}
-	for _, p := range m.catalogue {
-		cart = append(cart, sides(" "+p.Name, money(p.Price)+" ", w))
-		total += p.Price
-	}
-	sum := sides(s.Dim.Render(" total"), s.Strong.Render("Rs "+money(total))+" ", w)
+	lines, _, _ := m.checkoutPane(w, h)
+	return lines
+}
 
-	do := []string{" " + s.Key.Render("c") + s.Dim.Render(" checkout"), m.lastLine(w)}
-	load := " " + s.Key.Render("b") + s.Dim.Render(" load ")
-	if m.loadOn {
-		load += s.Good.Render(fmt.Sprintf("on %d/s", loadSteps[m.loadStep]))
-	} else {
-		load += s.Dim.Render(fmt.Sprintf("off (%d/s)", loadSteps[m.loadStep]))
+// checkoutPane is the pane's lines; product is the one whose line is from, -1 if there is none. Each product follows in a line of its own.
+func (m *Model) checkoutPane(w, h int) (lines []string, product, from int) {
+	s := m.styles
+	var stalled, told []string
+	if m.stalled != "" {
+		stalled = append(wrapped(m.stalled, w, s.Bad), "")
 	}
-	load += s.Dim.Render("  ") + s.Key.Render("+ −")
+	if m.toldOutcome != "" {
+		told = append([]string{""}, wrapped(m.toldOutcome, w, s.Good)...)
+	}
+	do := []string{" " + s.Key.Render("c") + s.Dim.Render(" checkout as "+safe(m.cart.user)), m.lastLine(w)}
+	if m.backend == nil { // a key that is named must work
+		do = []string{s.Dim.Render(" the shop opens when the"), s.Dim.Render(" cluster is up")}
+	}
+	do = append(do, m.loadLine(w, m.rowMark(len(m.cart.products)), !m.onProduct()))
 
 	f := m.figures
 	var flow []string
@@ -98,38 +85,85 @@ func (m *Model) renderCheckout(w, h int) []string {
 			flow = append(flow, m.serviceLine(svc, w))
 		}
 	}
-	totals := []string{
-		" " + s.Good.Render(count(f.Complete)+" complete ✓"),
-		" " + s.Text.Render(count(f.InFlight)+" in flight …") + m.pending(),
+	totals := []string{" " + s.Good.Render(count(f.Complete)+" complete ✓")}
+	flying, pending := " "+s.Text.Render(count(f.InFlight)+" in flight …"), m.pending()
+	if pending == "" || ansi.StringWidth(flying+pending) <= w {
+		totals = append(totals, flying+pending)
+	} else { // in an outage both are large, and none is to be cut off
+		totals = append(totals, flying, pending[1:])
 	}
+	must := len(totals)
 	if f.FlowP50 > 0 {
-		totals = append(totals, s.Dim.Render(" flow p50 ")+age(f.FlowP50)+s.Dim.Render(" p99 ")+age(f.FlowP99))
+		totals = append(totals, m.percentiles("flow", f.FlowP50, f.FlowP99, w))
+	}
+	if l := m.load.figures.Latency; m.load.plan.On && l.Count > 0 {
+		totals = append(totals, m.percentiles("load", l.P50, l.P99, w))
 	}
 	if f.Revenue > 0 {
-		totals = append(totals, s.Dim.Render(" revenue Rs ")+money(f.Revenue))
+		text := s.Dim.Render(" revenue Rs ") + money(f.Revenue)
+		if ansi.StringWidth(text) > w {
+			text = s.Dim.Render(" Rs ") + money(f.Revenue)
+		}
+		totals = append(totals, text)
 	}
 
-	must := append(append(append([]string{sum}, do...), load), flow...)
-	must = append(must, totals[:2]...)
-	more := h - len(must)
-	var lines []string
-	if more >= len(cart) {
-		lines, more = append(lines, cart...), more-len(cart)
+	more := h - 1 - len(do) - len(flow) - must
+	if more >= len(stalled)+len(m.cart.products) {
+		lines, more = append(lines, stalled...), more-len(stalled)
 	}
-	lines = append(lines, sum)
+	room := more
+	if len(m.cart.products) > more {
+		room = max(more-len(totals)-1, min(more, cartRowsLong)) // there is more to see than a long catalogue
+	}
+	if m.onProduct() {
+		room = max(room, min(cartRowsEditing, len(m.cart.products)))
+	}
+	from = len(lines)
+	goods, product := m.cartLines(w, room)
+	lines, more = append(lines, goods...), more-len(goods)
+	lines = append(lines, m.totalLine(w))
 	lines, more = space(lines, more)
 	lines = append(lines, do...)
-	lines = append(lines, load)
 	lines, more = space(lines, more)
 	lines = append(lines, flow...)
 	lines, more = space(lines, more)
-	lines = append(lines, totals[:2]...)
-	for _, t := range totals[2:] {
+	lines = append(lines, totals[:must]...)
+	for _, t := range totals[must:] {
 		if more > 0 {
 			lines, more = append(lines, t), more-1
 		}
 	}
+	if more >= len(told) {
+		lines = append(lines, told...)
+	}
+	return lines, product, from
+}
+
+// percentiles are how long something took; the worst alone where there is no room for both.
+func (m *Model) percentiles(what string, p50, p99 time.Duration, w int) string {
+	s := m.styles
+	text := s.Dim.Render(" "+what+" p50 ") + age(p50) + s.Dim.Render(" p99 ") + age(p99)
+	if ansi.StringWidth(text) > w {
+		text = s.Dim.Render(" "+what+" p99 ") + age(p99)
+	}
+	return text
+}
+
+// wrapped is a text in lines of a pane that is w wide.
+func wrapped(text string, w int, style ink) (lines []string) {
+	for _, l := range strings.Split(ansi.Wordwrap(text, max(w-2, 1), ""), "\n") {
+		lines = append(lines, " "+style.Render(l))
+	}
 	return lines
+}
+
+// clickCart selects the product on a line of the pane.
+func (m *Model) clickCart(line int) {
+	r := m.layout[paneCheckout]
+	_, product, from := m.checkoutPane(r.w-2, r.h-2)
+	if at := product + line - from; product >= 0 && line >= from && at < len(m.cart.products) {
+		m.cart.at = at
+	}
 }
 
 // space adds an empty line while there is room to spare.
@@ -149,7 +183,7 @@ func (m *Model) lastLine(w int) string {
 	case !l.done:
 		return s.Warn.Render(" … waiting " + age(m.now().Sub(l.begun)))
 	case l.err != nil:
-		return s.Bad.Render(fit(" ✗ "+l.err.Error(), w))
+		return s.Bad.Render(fit(" ✗ "+safe(l.err.Error()), w))
 	}
 	return s.Good.Render(" ✓ acked ") + age(l.receipt.Took) + " " + s.Accent.Render(short(l.receipt.CheckoutID, 4))
 }
@@ -163,8 +197,8 @@ func (m *Model) pending() string {
 	if f.Refused > 0 {
 		text += "  " + s.Bad.Render(count(f.Refused)+" refused")
 	}
-	if f.Shed > 0 {
-		text += "  " + s.Warn.Render(count(f.Shed)+" not sent")
+	if n := m.load.figures.Shed; n > 0 {
+		text += "  " + s.Warn.Render(count(n)+" not sent")
 	}
 	return text
 }
@@ -180,14 +214,35 @@ func (m *Model) paymentLine(w int) string {
 
 func (m *Model) serviceLine(svc services.Stats, w int) string {
 	s := m.styles
-	text := " " + fit(svc.Name, 10) + m.pace(svc.Name)
+	name := " " + fit(svc.Name, 10)
+	text := name + m.pace(svc.Name)
+	if ansi.StringWidth(text) > w { // the figure says more than the chart
+		text = name + perSecond(m.of(svc.Name).rate.value(m.now()))
+	}
+	add := func(more string) { // all of it or nothing: half a figure is worse than none
+		if ansi.StringWidth(text+more) <= w {
+			text += more
+		}
+	}
 	switch {
+	case svc.Status == services.Stopped, svc.Status == services.Restarting:
+		word, style := m.stateWord(svc)
+		text = name + style.Render(word) // in the place of the chart: a narrow pane has no room for both
+		if svc.Live > 0 {
+			add(" " + perSecond(m.of(svc.Name).rate.value(m.now())))
+		}
+		if n := m.lagOf(svc); n > 0 {
+			add(s.Dim.Render(" lag " + count(n)))
+		}
 	case svc.DeadLetters > 0 && svc.Status == services.Running:
-		text += " " + s.Bad.Render(count(svc.DeadLetters)+" dead-lettered")
+		add(" " + s.Bad.Render(count(svc.DeadLetters)+" dead-lettered"))
 	case svc.Status == services.Running && svc.Lag > 0:
-		text += s.Dim.Render(" lag " + count(svc.Lag))
+		add(s.Dim.Render(" lag " + count(svc.Lag)))
 	case svc.Status != services.Running:
-		text += " " + s.Warn.Render(svc.Status.String())
+		word, style := m.stateWord(svc)
+		if text += " " + style.Render(word); ansi.StringWidth(text) > w {
+			text = name + style.Render(word)
+		}
 	}
 	return fit(text, w)
 }
@@ -239,7 +294,7 @@ func (p *spark) String() string {
 		b.WriteRune(' ')
 	}
 	for _, v := range p.values {
-		b.WriteRune(bars[max(0, min(int(v/top*7+0.5), 7))])
+		b.WriteRune(bars[max(0, min(int(v/top*6+0.5), 6))]) // never the whole cell: rows of them would run into each other
 	}
 	return b.String()
 }

@@ -7,16 +7,29 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
+// edges are what a frame is made of: corners from the top left on, clockwise, then its lines.
+type edges struct{ topLeft, topRight, bottomRight, bottomLeft, flat, upright string }
+
+// The frame of the pane that has the keys is told from the others without a colour.
+var (
+	thinEdges  = edges{"╭", "╮", "╯", "╰", "─", "│"}
+	heavyEdges = edges{"┏", "┓", "┛", "┗", "━", "┃"}
+)
+
 // box draws lines into a frame of exactly w by h cells. The title is on the left of the top border, status on its right. What is
 // too much is cut, what is missing is blank.
 func box(border ink, title, status string, lines []string, w, h int) []string {
+	return framed(thinEdges, border, title, status, lines, w, h)
+}
+
+func framed(e edges, border ink, title, status string, lines []string, w, h int) []string {
 	if w < 2 || h < 2 {
 		return blank(w, h)
 	}
 	inner := w - 2
 	out := make([]string, 0, h)
-	out = append(out, topBorder(border, title, status, inner))
-	side := border.Render("│")
+	out = append(out, topBorder(e, border, title, status, inner))
+	side := border.Render(e.upright)
 	for i := range h - 2 {
 		text := ""
 		if i < len(lines) {
@@ -24,10 +37,10 @@ func box(border ink, title, status string, lines []string, w, h int) []string {
 		}
 		out = append(out, side+fit(text, inner)+side)
 	}
-	return append(out, border.Render("╰"+strings.Repeat("─", inner)+"╯"))
+	return append(out, border.Render(e.bottomLeft+strings.Repeat(e.flat, inner)+e.bottomRight))
 }
 
-func topBorder(border ink, title, status string, inner int) string {
+func topBorder(e edges, border ink, title, status string, inner int) string {
 	room := inner - 2
 	if ansi.StringWidth(title) > room {
 		title = ansi.Truncate(title, max(room, 0), "…")
@@ -44,7 +57,7 @@ func topBorder(border ink, title, status string, inner int) string {
 		status, used = " "+status+" ", used+2
 	}
 	line := max(inner-used, 0)
-	return border.Render("╭") + title + border.Render(strings.Repeat("─", line)) + status + border.Render("╮")
+	return border.Render(e.topLeft) + title + border.Render(strings.Repeat(e.flat, line)) + status + border.Render(e.topRight)
 }
 
 func blank(w, h int) []string {
@@ -55,14 +68,14 @@ func blank(w, h int) []string {
 	return out
 }
 
-// onTop draws the block over the middle of the screen.
+// onTop draws the block over the lines of a screen, in the middle of w by h cells.
 func onTop(screen []string, block []string, w, h int) string {
 	bw := 0
 	for _, l := range block {
 		bw = max(bw, ansi.StringWidth(l))
 	}
 	x, y := max((w-bw)/2, 0), max((h-len(block))/2, 0)
-	canvas := lipgloss.NewCanvas(w, h)
+	canvas := lipgloss.NewCanvas(w, len(screen))
 	canvas.Compose(lipgloss.NewCompositor(
 		lipgloss.NewLayer(strings.Join(screen, "\n")),
 		lipgloss.NewLayer(strings.Join(block, "\n")).X(x).Y(y).Z(1)))

@@ -71,7 +71,6 @@ func (m *Model) renderGroups(w, h int, focused bool) []string {
 		return []string{s.Dim.Render(" no group yet")}
 	}
 	groups := m.state.Groups
-	m.groupAt = max(0, min(m.groupAt, len(groups)-1)) // some may have gone
 	c := m.newGroupColumns(w)
 	members, coordinator, rebalances := "mem", "", ""
 	if c.members >= 8 {
@@ -160,7 +159,7 @@ func (m *Model) inspectGroup() {
 	if len(m.state.Groups) == 0 {
 		return
 	}
-	name := m.state.Groups[max(0, min(m.groupAt, len(m.state.Groups)-1))].Name
+	name := m.state.Groups[m.groupAt].Name
 	m.overlay = &overlay{title: "group " + name, live: func() []string {
 		for _, g := range m.state.Groups {
 			if g.Name == name {

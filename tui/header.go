@@ -7,6 +7,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"kassa/kafkaops/watch"
+	"kassa/services"
 )
 
 // header is the first line: is the cluster well, and what flows. What does not fit is left out, the least important first.
@@ -25,14 +26,20 @@ func (m *Model) header(w int) string {
 		if m.boot.Step != "" {
 			text = bootText(m.boot)
 		}
-		add(1, s.Warn.Render(m.spinner()+text))
+		if m.clusters.failed != "" {
+			add(1, s.Bad.Render("NO BROKERS"))
+		} else {
+			add(1, s.Warn.Render(m.spinner()+text))
+		}
 	} else {
 		info := m.backend.Info
 		if info.Simulated {
 			add(0, s.Warn.Render("SIMULATED"))
 		}
 		add(2, info.Provider)
-		add(9, dim("Kafka ")+info.Version)
+		if info.Version != "" {
+			add(9, dim("Kafka ")+info.Version)
+		}
 		add(7, info.Profile)
 	}
 	if st := m.state; st != nil {
@@ -54,24 +61,34 @@ func (m *Model) header(w int) string {
 		if m.stalled != "" {
 			add(1, s.Bad.Render("WRITES WAIT"))
 		}
-		under := st.UnderReplicated()
+		under := m.parts.sum.under
 		rank := 4
 		style = s.Good
 		if under > 0 {
 			rank, style = 1, s.Warn
 		}
 		add(rank, dim("under-replicated ")+style.Render(fmt.Sprint(under)))
-		if n := st.Offline(); n > 0 {
+		if n := m.parts.sum.leaderless; n > 0 {
 			add(0, s.Bad.Render(fmt.Sprintf("offline %d", n)))
 		}
-		if n := st.UnderMinISR(); n > 0 {
+		if n := m.parts.sum.below; n > 0 {
 			add(0, s.Bad.Render(fmt.Sprintf("under-min-ISR %d", n)))
 		}
-		add(8, dim(m.backend.Delivery))
+		rank = 8
+		if m.delivery() != services.ExactlyOnce.String() { // what is not as usual is said first
+			rank = 3
+		}
+		add(rank, dim(m.delivery()))
+		if a := m.backend.Acks; a != "" {
+			add(1, s.Warn.Render(a))
+		}
 	}
 	if m.backend != nil {
 		f := m.figures
 		add(2, s.Strong.Render(perSecond(m.of(payments).rate.value(m.now())))+dim(" orders"))
+		if n := m.deadLetters(); n > 0 {
+			add(3, s.Bad.Render(plural(int(n), "dead letter")))
+		}
 		add(5, s.Good.Render(count(f.Complete))+dim(" complete"))
 		style := s.Text
 		if f.InFlight+f.Pending > 0 {

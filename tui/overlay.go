@@ -23,26 +23,32 @@ type overlay struct {
 	title string
 	lines []string
 	top   int
-	copy  string          // what y copies
-	live  func() []string // makes lines anew each time that it is drawn; nil: they stay
+	copy  string                                         // what y copies
+	paste func(text string)                              // takes what is pasted; nil: nobody does
+	live  func() []string                                // makes lines anew each time that it is drawn; nil: they stay
+	press func(tea.KeyPressMsg) (cmd tea.Cmd, done bool) // has each key first; nil: there are only those of every overlay
 }
 
 func (m *Model) openHelp() tea.Cmd {
 	s := m.styles
 	var lines []string
-	for _, group := range []string{"Shop", "Brokers", "Tails", "Cluster views", "Move", "View"} {
+	for _, group := range []string{"Shop", "Services", "Brokers", "Tails", "Analytics", "Cluster views", "Move", "View"} {
 		lines = append(lines, s.Strong.Render(group))
 		for _, a := range m.keys {
-			if h := a.Help(); a.group == group && (a.do != nil || h.Key == "1-7") && h.Key != "5" {
-				lines = append(lines, "  "+s.Key.Render(fit(h.Key, 10))+" "+h.Desc)
+			if h := a.Help(); a.group == group && (a.do != nil || h.Key == "0-9") && h.Key != "5" {
+				lines = append(lines, "  "+s.Key.Render(fit(h.Key, 10))+" "+fit(h.Desc, 28)+s.Dim.Render(m.colon(a.word)))
 			}
 		}
 		lines = append(lines, "")
 	}
+	lines = append(append(lines, m.wordsAlone()...), "")
 	if m.backend != nil {
-		lines = append(lines, s.Strong.Render("Cluster"), "  "+m.backend.Info.Why)
+		lines = append(lines, s.Strong.Render("Cluster"), "  "+safe(m.backend.Info.Why))
 		if d := m.backend.Info.DataDir; d != "" {
-			lines = append(lines, "  data: "+d)
+			lines = append(lines, "  data: "+safe(d))
+		}
+		if u := m.backend.URL; u != "" {
+			lines = append(lines, "  POST "+safe(u)+`  {"cart":[{"id":1,"name":"T-Shirt","price":1999.9,"image":"","description":""}]}`)
 		}
 		lines = append(lines, "")
 	}
@@ -55,7 +61,13 @@ func (m *Model) openHelp() tea.Cmd {
 		"  below min ISR   writes with acks=all are refused",
 		"  ELR 2           replica 2 has all that was committed and may lead (KIP-966)",
 		"  –               not known",
-		"  controller?  led the quorum when that was last known")
+		"  late         an order or an email that did not come within 10 s; it may yet",
+		"  forgotten    no longer waited for, because too many checkouts were open",
+		"  repeated     an event written again with the same id, as at-least-once may",
+		"  read again   a record that analytics read twice; it counts once",
+		"  controller?  led the quorum when that was last known",
+		"  █ ⠒          in the charts: what is filled, and the line above it",
+		"  ▼ ┊ ▲        when something was done; the p50 and p99 of a column are those of its worst second")
 	m.overlay = &overlay{title: "help", lines: lines}
 	return nil
 }
@@ -73,14 +85,18 @@ func (m *Model) inspect() tea.Cmd {
 	}
 	t.pause()
 	t.cursor = r.seq
-	m.overlay = &overlay{title: "record", lines: recordLines(r.record, m.styles), copy: string(r.record.Value)}
+	m.overlay = recordOverlay(r.record, m.styles)
 	return nil
+}
+
+func recordOverlay(r tail.Record, s Styles) *overlay {
+	return &overlay{title: "record", lines: recordLines(r, s), copy: string(r.Value)}
 }
 
 func recordLines(r tail.Record, s Styles) []string {
 	field := func(name, value string) string { return s.Dim.Render(fit(name, 12)) + value }
 	lines := []string{
-		field("topic", r.Topic),
+		field("topic", safe(r.Topic)),
 		field("partition", fmt.Sprint(r.Partition)),
 		field("offset", count(r.Offset)),
 		field("timestamp", r.Time.Format("2006-01-02 15:04:05.000 MST")),
@@ -110,7 +126,7 @@ func valueLines(r tail.Record, s Styles) []string {
 		return []string{s.Dim.Render("none: a tombstone")}
 	case len(r.Value) == 0:
 		return []string{s.Dim.Render("empty")}
-	case r.Size == len(r.Value) && json.Indent(&pretty, r.Value, "", "  ") == nil:
+	case r.Size == len(r.Value) && utf8.Valid(r.Value) && json.Indent(&pretty, r.Value, "", "  ") == nil:
 		return safeLines(pretty.String())
 	}
 	var lines []string
@@ -153,7 +169,7 @@ func (m *Model) inspectNode() tea.Cmd {
 		pid = fmt.Sprint(n.PID)
 	}
 	lines := []string{
-		field("address", n.Addr),
+		field("address", safe(n.Addr)),
 		field("state", n.Health.String()+", for "+age(now.Sub(n.Since))),
 		field("process", n.Process.String()+", pid "+pid),
 		field("last answer", seen),
@@ -222,6 +238,11 @@ func (m *Model) copyRecord() tea.Cmd {
 // overlayKey is the keyboard while an overlay is open.
 func (m *Model) overlayKey(k tea.KeyPressMsg) tea.Cmd {
 	o := m.overlay
+	if o.press != nil {
+		if cmd, done := o.press(k); done {
+			return cmd
+		}
+	}
 	page := max(m.height-6, 1)
 	switch {
 	case key.Matches(k, bind("esc q enter ?", "", "")):
@@ -274,17 +295,28 @@ func (o *overlay) render(s Styles, w, h int) []string {
 // renderQuestion asks once, with the price of the act.
 func (m *Model) renderQuestion(f kafkaops.Fault, w int) []string {
 	s := m.styles
-	inner := min(66, w-6)
+	inner, act := min(66, w-6), safe(f.String())
 	text := "What it costs is not known yet."
 	if m.state != nil {
 		text = watch.PriceOf(m.state, f).Sentence()
 	}
 	var lines []string
-	for _, l := range strings.Split(ansi.Wordwrap(text, inner, ""), "\n") {
+	for _, l := range strings.Split(ansi.Wordwrap(safe(text), inner, ""), "\n") {
 		lines = append(lines, " "+l)
 	}
-	lines = append(lines, "", " "+s.Key.Render("y")+" or "+s.Key.Render("enter")+" "+f.String()+"   "+s.Key.Render("n")+" or "+s.Key.Render("esc")+" leave it")
-	return box(s.Overlay, s.Strong.Render(strings.ToUpper(f.String()[:1])+f.String()[1:]+"?"), "", lines, inner+4, len(lines)+2)
+	if text, bad := m.stakeText(f); bad {
+		lines = append(lines, " "+s.Bad.Render(fit(text, inner)))
+	} else if text != "" {
+		lines = append(lines, " "+s.Good.Render(fit(text, inner)))
+	}
+	yes := " " + s.Key.Render("y") + " or " + s.Key.Render("enter") + " " + act
+	no := " " + s.Key.Render("n") + " or " + s.Key.Render("esc") + " leave it"
+	if ansi.StringWidth(yes+"  "+no) <= inner+1 {
+		lines = append(lines, "", yes+"  "+no)
+	} else { // a role takes room
+		lines = append(lines, "", yes, no)
+	}
+	return box(s.Overlay, s.Strong.Render(strings.ToUpper(act[:1])+act[1:]+"?"), "", lines, inner+4, len(lines)+2)
 }
 
 func (m *Model) questionKey(k tea.KeyPressMsg) tea.Cmd {

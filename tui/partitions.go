@@ -17,61 +17,69 @@ import (
 const recently = 30 * time.Second
 
 func (m *Model) renderPartitions(w, h int, focused bool) []string {
-	s := m.styles
-	if m.state == nil || len(m.state.Partitions) == 0 {
+	s, l := m.styles, &m.parts
+	if m.state == nil || l.sum.total == 0 {
 		return []string{s.Dim.Render(" no topic yet")}
 	}
-	parts := m.state.Partitions
-	c := newColumns(w, parts)
-	head := " " + fit("topic", c.name) + " # " + fit("leader", 7) + fit("pref", c.preferred) + fit(c.heading, c.replicas) + fit("ISR", 8) +
-		right("epoch", c.epoch)
-	lines := []string{s.Dim.Render(fit(head, w))}
-	room := h - 1
-	if h >= 6 {
-		room-- // for the summary
-	}
-	from, to := window(len(parts), m.partAt, 0, room)
-	for i := from; i < to; i++ {
-		first := i == from || parts[i-1].Topic != parts[i].Topic
-		lines = append(lines, m.partitionLine(parts[i], w, c, first, focused && i == m.partAt))
-	}
+	var lines []string
 	if h >= 6 {
 		lines = append(lines, m.partitionSummary(w))
+	}
+	if l.len() == 0 {
+		return append(lines, s.Dim.Render(" none of "+plural(l.sum.total, "partition")+"; esc shows all"))
+	}
+	c := newColumns(w, l.widest)
+	head := " " + fit("topic", c.name) + " " + right("#", c.id) + " " + fit("leader", c.leader) + fit("pref", c.preferred) +
+		fit(c.heading, c.replicas) + fit("ISR", c.isr) + right("epoch", c.epoch)
+	lines = append(lines, s.Dim.Render(fit(head, w)))
+	from, to := window(l.len(), m.partAt, 0, h-len(lines))
+	for i := from; i < to; i++ {
+		first := i == from || l.at(i-1).Topic != l.at(i).Topic
+		lines = append(lines, m.partitionLine(l.at(i), w, c, first, focused && i == m.partAt))
 	}
 	return lines
 }
 
-// partitionSummary is the partitions in a line: what is wrong, the worst first.
+// partitionSummary is the partitions in a line: what is wrong, the worst first; and where in a long list one is.
 func (m *Model) partitionSummary(w int) string {
-	s, st := m.styles, m.state
-	parts := []string{s.Dim.Render(plural(len(st.Partitions), "partition"))}
+	s, l := m.styles, &m.parts
+	parts := []string{s.Dim.Render(plural(l.sum.total, "partition"))}
+	if l.wanted && l.count > 1 {
+		parts[0] += s.Dim.Render(" of " + plural(l.count, "topic"))
+	}
 	for _, c := range []struct {
 		n     int
 		words string
 		style ink
 	}{
-		{st.Offline(), "offline", s.Bad},
-		{st.UnderMinISR(), "below min ISR", s.Bad},
-		{st.UnderReplicated(), "under-replicated", s.Warn},
+		{l.sum.leaderless, "leaderless", s.Bad},
+		{l.sum.below, "below min ISR", s.Bad},
+		{l.sum.under, "under-replicated", s.Warn},
+		{l.sum.moved, "moved", s.Accent},
 	} {
 		if c.n > 0 {
 			parts = append(parts, c.style.Render(count(c.n)+" "+c.words))
 		}
 	}
-	if len(parts) == 1 {
+	if l.sum.under+l.sum.leaderless+l.sum.below == 0 {
 		parts = append(parts, s.Good.Render("all replicas in sync"))
 	}
+	place := ""
+	if m.view == viewPartitions && l.len() > 0 && (l.filtered() || l.len() > manyPartitions) {
+		place = fmt.Sprintf("  %s of %s ", count(m.partAt+1), count(l.len()))
+	}
+	room := w - len(place)
 	line := func() string { return " " + strings.Join(parts, s.Dim.Render(" · ")) }
-	if ansi.StringWidth(line()) > w { // how many there are matters least, and the header has what else does not fit
+	if ansi.StringWidth(line()) > room { // how many there are matters least, and the header has what else does not fit
 		parts = parts[1:]
 	}
-	for len(parts) > 1 && ansi.StringWidth(line()) > w {
+	for len(parts) > 1 && ansi.StringWidth(line()) > room {
 		parts = parts[:len(parts)-1]
 	}
-	return line()
+	return fit(line(), room) + s.Dim.Render(place)
 }
 
-func (m *Model) partitionLine(p watch.Partition, w int, c columns, first, selected bool) string {
+func (m *Model) partitionLine(p *watch.Partition, w int, c columns, first, selected bool) string {
 	s := m.styles
 	topic := ""
 	if first || selected {
@@ -87,7 +95,7 @@ func (m *Model) partitionLine(p watch.Partition, w int, c columns, first, select
 		pref += "≠"
 	}
 	leader, leaderStyle := m.leader(p)
-	lead := leaderStyle.Render(fit(leader, 7)) + prefStyle.Render(fit(pref, c.preferred))
+	lead := leaderStyle.Render(fit(leader, c.leader)) + prefStyle.Render(fit(pref, c.preferred))
 	isrStyle := s.Good
 	if p.UnderReplicated() {
 		isrStyle = s.Warn
@@ -95,11 +103,11 @@ func (m *Model) partitionLine(p watch.Partition, w int, c columns, first, select
 	if p.UnderMinISR() {
 		isrStyle = s.Bad
 	}
-	lead += s.Dim.Render(fit(ids(p.Replicas), c.replicas)) + isrStyle.Render(fit(m.isr(p), 8))
+	lead += s.Dim.Render(fit(ids(p.Replicas), c.replicas)) + isrStyle.Render(fit(m.isr(p), c.isr))
 	if p.Leader < 0 { // the words need the room of what says little without a leader
-		lead = leaderStyle.Render(fit(leader+" "+ids(p.ISR), 7+c.preferred+c.replicas+8))
+		lead = leaderStyle.Render(fit(leader+" "+ids(p.ISR), c.leader+c.preferred+c.replicas+c.isr))
 	}
-	line := " " + fit(safe(topic), c.name) + " " + s.Dim.Render(fmt.Sprint(p.ID)) + " " + lead + s.Dim.Render(right(fmt.Sprint(p.Epoch), c.epoch))
+	line := " " + fit(safe(topic), c.name) + " " + s.Dim.Render(right(fmt.Sprint(p.ID), c.id)) + " " + lead + s.Dim.Render(right(fmt.Sprint(p.Epoch), c.epoch))
 	if note := c.note(p); note != "" {
 		line += s.Bad.Render(" " + note)
 	}
@@ -110,7 +118,7 @@ func (m *Model) partitionLine(p watch.Partition, w int, c columns, first, select
 }
 
 // leader is the leader in words that fit its column: none, dead, moved or just there.
-func (m *Model) leader(p watch.Partition) (string, ink) {
+func (m *Model) leader(p *watch.Partition) (string, ink) {
 	s := m.styles
 	moved := !p.Moved.IsZero() && m.now().Sub(p.Moved) < recently
 	switch {
@@ -124,23 +132,23 @@ func (m *Model) leader(p watch.Partition) (string, ink) {
 	return fmt.Sprint(p.Leader), s.Strong
 }
 
-// columns are the widths that depend on the width of the pane, in cells; 0 leaves a column out. The ISR names missing
+// columns are the widths that depend on the pane and on what is in it, in cells; 0 leaves a column out. The ISR names missing
 // replicas too, so a narrow pane loses nothing without the replicas.
 type columns struct {
-	name, replicas, preferred, epoch int
+	name, id, leader, preferred, replicas, isr, epoch int
 
 	heading string // of the replicas
-	note    func(watch.Partition) string
+	note    func(*watch.Partition) string
 }
 
 // notes say what is wrong with a partition beyond its ISR, the most telling first. The first that has room for every partition is shown.
-var notes = [...]func(watch.Partition) string{
-	func(p watch.Partition) string { return noteOf(p, "below min ISR", p.ELR) },
-	func(p watch.Partition) string { return noteOf(p, "< min ISR", p.ELR) },
-	func(p watch.Partition) string { return noteOf(p, "< min ISR", nil) },
+var notes = [...]func(*watch.Partition) string{
+	func(p *watch.Partition) string { return noteOf(p, "below min ISR", p.ELR) },
+	func(p *watch.Partition) string { return noteOf(p, "< min ISR", p.ELR) },
+	func(p *watch.Partition) string { return noteOf(p, "< min ISR", nil) },
 }
 
-func noteOf(p watch.Partition, below string, elr []int32) string {
+func noteOf(p *watch.Partition, below string, elr []int32) string {
 	var words []string
 	if p.UnderMinISR() {
 		words = append(words, below)
@@ -151,39 +159,40 @@ func noteOf(p watch.Partition, below string, elr []int32) string {
 	return strings.Join(words, " ")
 }
 
-func newColumns(w int, parts []watch.Partition) columns {
-	c := columns{name: 7}
-	free := w - c.name - 1 - 3 - 7 - 8
-	for _, note := range notes {
-		widest := 0
-		for _, p := range parts {
-			if n := ansi.StringWidth(note(p)); n > 0 {
-				widest = max(widest, n+1)
-			}
-		}
-		if c.note = note; widest <= free {
-			free -= widest
+func newColumns(w int, widest partWidths) columns {
+	list := max(3, widest.replicas)*(widest.broker+1) - 1 // "1 2 3"
+	c := columns{name: 7, id: max(1, widest.id), leader: max(7, 2*widest.broker+2), isr: list + 3}
+	free := w - 1 - c.name - 1 - c.id - 1 - c.leader - c.isr
+	if w >= 44 {
+		free-- // nothing touches the frame
+	}
+	for i, note := range notes {
+		if c.note = note; widest.notes[i] <= free {
+			free -= widest.notes[i]
 			break
 		}
 	}
-	if free >= 5 {
-		c.preferred, free = 5, free-5
+	take := func(column *int, want int) bool {
+		if free < want {
+			return false
+		}
+		*column, free = want, free-want
+		return true
 	}
-	if free >= 5 {
-		c.epoch, free = 5, free-5
-	}
+	take(&c.preferred, max(5, widest.broker+2))
+	take(&c.epoch, max(5, widest.epoch+1))
 	switch {
-	case free >= 14:
-		c.replicas, c.heading = 9, "replicas"
-	case free >= 7:
-		c.replicas, c.heading = 6, "repl"
+	case free >= 14 && take(&c.replicas, max(9, list+1)):
+		c.heading = "replicas"
+	case free >= 7 && take(&c.replicas, list+1):
+		c.heading = "repl"
 	}
-	c.name = min(20, c.name+free-c.replicas)
+	c.name = min(max(20, min(widest.name+1, 48)), c.name+free)
 	return c
 }
 
 // isr lists the replicas in sync; those that are missing stay in their place with a mark: "1 3 ·2".
-func (m *Model) isr(p watch.Partition) string {
+func (m *Model) isr(p *watch.Partition) string {
 	text := ids(p.ISR)
 	for _, r := range p.Replicas {
 		if !slices.Contains(p.ISR, r) {
@@ -210,22 +219,24 @@ func ids(list []int32) string {
 
 // inspectPartition opens what is known of the selected partition.
 func (m *Model) inspectPartition() {
-	parts := m.state.Partitions
-	if len(parts) == 0 {
+	p, ok := m.partition()
+	if !ok {
 		return
 	}
-	p := parts[max(0, min(m.partAt, len(parts)-1))]
-	m.overlay = &overlay{title: fmt.Sprintf("%s/%d", p.Topic, p.ID), live: func() []string {
-		for _, now := range m.state.Partitions {
-			if now.Topic == p.Topic && now.ID == p.ID {
-				return m.partitionLines(now)
+	topic, id := p.Topic, p.ID
+	m.overlay = &overlay{title: fmt.Sprintf("%s/%d", safe(topic), id), live: func() []string {
+		for _, list := range [][]watch.Partition{m.state.Partitions, m.state.Others} {
+			for i := range list {
+				if list[i].Topic == topic && list[i].ID == id {
+					return m.partitionLines(&list[i])
+				}
 			}
 		}
 		return []string{m.styles.Warn.Render("the partition is gone")}
 	}}
 }
 
-func (m *Model) partitionLines(p watch.Partition) []string {
+func (m *Model) partitionLines(p *watch.Partition) []string {
 	s, now := m.styles, m.now()
 	field := func(name, value string) string { return s.Dim.Render(fit(name, 20)) + value }
 	leader, style := m.leader(p)

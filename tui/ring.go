@@ -19,6 +19,7 @@ type row struct {
 	mark   string // what was done; empty for a record
 	record tail.Record
 	text   string // the record in a few words, made when it is first drawn
+	hit    bool   // it holds what is searched for
 }
 
 // ring keeps the newest rows within its bounds. Positions are given as sequence numbers, so they stay
@@ -27,6 +28,7 @@ type ring struct {
 	rows  []row // oldest first; append moves it to new memory now and then, which frees what was dropped
 	next  int64 // sequence number of the next row
 	bytes int
+	hits  int // rows that are hits
 }
 
 // first is the sequence number of the oldest row that is kept.
@@ -46,12 +48,18 @@ func (r *ring) push(w row) {
 	size := weight(w)
 	for len(r.rows) > 0 && (len(r.rows) >= ringRows || r.bytes+size > ringBytes) {
 		r.bytes -= weight(r.rows[0])
+		if r.rows[0].hit {
+			r.hits--
+		}
 		r.rows[0] = row{}
 		r.rows = r.rows[1:]
 	}
 	r.rows = append(r.rows, w)
 	r.next++
 	r.bytes += size
+	if w.hit {
+		r.hits++
+	}
 }
 
 func weight(w row) int { return len(w.record.Value) + len(w.record.Key) + 64 }

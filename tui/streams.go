@@ -18,11 +18,15 @@ type (
 	readyMsg struct {
 		backend *Backend
 		err     error
+		session int // see clusters
 	}
 	stateMsg struct{ state *watch.State }
 	batchMsg tail.Batch
 	tickMsg  time.Time
 )
+
+// result is what a request came to. It knows itself where it belongs.
+type result interface{ apply(m *Model) tea.Cmd }
 
 // tickEvery is how often figures and ages are brought up to date.
 const tickEvery = 250 * time.Millisecond
@@ -31,8 +35,9 @@ func tick() tea.Cmd { return tea.Tick(tickEvery, func(t time.Time) tea.Msg { ret
 
 // start brings the cluster up. Progress that nobody has looked at yet is replaced by newer progress.
 func (m *Model) start() tea.Cmd {
+	begin, session := m.starter(), m.clusters.session
 	return func() tea.Msg {
-		b, err := m.cfg.Start(m.ctx, func(p kafkaops.Progress) {
+		b, err := begin(m.ctx, func(p kafkaops.Progress) {
 			select {
 			case <-m.progress:
 			default:
@@ -42,7 +47,7 @@ func (m *Model) start() tea.Cmd {
 			default:
 			}
 		})
-		return readyMsg{backend: b, err: err}
+		return readyMsg{backend: b, err: err, session: session}
 	}
 }
 
@@ -84,3 +89,7 @@ func (m *Model) waitBatch() tea.Cmd {
 		return nil
 	}
 }
+
+// FramesPerSecond is how often what has changed is written at most: a key waits for no more than a fiftieth of a second. It costs little, because most of the time nothing
+// has changed: at rest 0.7 % of a core against 0.5 % at 20 a second (BenchmarkRest).
+const FramesPerSecond = 50

@@ -6,8 +6,8 @@ import (
 	"charm.land/lipgloss/v2"
 )
 
-// Styles is the one palette of the screen, named by meaning. No state is told by colour alone, so the screen also reads
-// with none: Bubble Tea takes colours down to what the terminal has, and away for NO_COLOR.
+// Styles is how everything on the screen is written, named by meaning. No state is told by colour alone, so the screen also reads
+// with none: what is drawn in one of them has words or signs of its own.
 type Styles struct {
 	Text    ink // what is read
 	Dim     ink // what is there when looked for: units, ids, times
@@ -43,30 +43,49 @@ func newInk(s lipgloss.Style) ink {
 	return ink{on, off}
 }
 
-// newStyles makes the palette for a dark or a light background.
+// newStyles is the styles of the theme for a dark or a light background.
 func newStyles(dark bool) Styles {
-	pick := lipgloss.LightDark(dark)
+	if dark {
+		return darkPalette.styles()
+	}
+	return lightPalette.styles()
+}
+
+// styles writes in the colours of a palette. A colour that is empty is the terminal's own text.
+func (p palette) styles() Styles {
 	plain := lipgloss.NewStyle()
-	fg := func(light, dark string) ink {
-		return newInk(plain.Foreground(pick(lipgloss.Color(light), lipgloss.Color(dark))))
+	fg := func(colour string) lipgloss.Style {
+		if colour == "" {
+			return plain
+		}
+		return plain.Foreground(lipgloss.Color(colour))
 	}
-	bold := func(light, dark string) ink {
-		return newInk(plain.Foreground(pick(lipgloss.Color(light), lipgloss.Color(dark))).Bold(true))
-	}
+	thin := func(colour string) ink { return newInk(fg(colour)) }
+	bold := func(colour string) ink { return newInk(fg(colour).Bold(true)) }
 	return Styles{
 		Text:    newInk(plain),
-		Dim:     fg("#6b7280", "#7d8590"),
+		Dim:     thin(p.Dim),
 		Strong:  newInk(plain.Bold(true)),
-		Good:    fg("#15803d", "#3fb950"),
-		Warn:    bold("#a16207", "#e3b341"),
-		Bad:     bold("#b91c1c", "#ff7b72"),
-		Accent:  bold("#7c3aed", "#bc8cff"),
-		ID:      fg("#7c3aed", "#bc8cff"),
-		Key:     bold("#0f62c9", "#58a6ff"),
+		Good:    thin(p.Good),
+		Warn:    bold(p.Warn),
+		Bad:     bold(p.Bad),
+		Accent:  bold(p.Accent),
+		ID:      thin(p.Accent),
+		Key:     bold(p.Key),
 		Select:  newInk(plain.Reverse(true)),
-		Frame:   fg("#9ca3af", "#444c56"),
-		Focus:   fg("#0f62c9", "#58a6ff"),
-		Brand:   bold("#c2410c", "#ffa657"),
-		Overlay: fg("#7c3aed", "#bc8cff"),
+		Frame:   thin(p.Frame),
+		Focus:   bold(p.Key),
+		Brand:   bold(p.Brand),
+		Overlay: bold(p.Accent),
+	}
+}
+
+// plainStyles writes in no colour at all: bold is what matters, faint what does not, and bad news stand out in reverse.
+func plainStyles() Styles {
+	plain := lipgloss.NewStyle()
+	text, bold, faint := newInk(plain), newInk(plain.Bold(true)), newInk(plain.Faint(true))
+	return Styles{
+		Text: text, Dim: faint, Strong: bold, Good: text, Warn: bold, Bad: newInk(plain.Bold(true).Reverse(true)), Accent: bold,
+		ID: text, Key: bold, Select: newInk(plain.Reverse(true)), Frame: faint, Focus: bold, Brand: bold, Overlay: bold,
 	}
 }

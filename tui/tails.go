@@ -25,6 +25,11 @@ type tailPane struct {
 	frozen int64 // while paused: sequence number after the newest row in view
 	cursor int64 // sequence number of the selected row; meaningless while following
 
+	own   *opened // nil: one of the flow's, which comes by itself
+	beats int     // batches that had records
+
+	needle []byte // what is searched for, in lower case; empty for nothing
+
 	filter   string // shown rows contain this, in key or value, without regard to case
 	filtered []int64
 }
@@ -32,14 +37,19 @@ type tailPane struct {
 // add takes the records of a batch and what the tail counted.
 func (t *tailPane) add(records []tail.Record, c tail.Count, at time.Time) {
 	for _, r := range records {
-		t.ring.push(row{at: r.Time, record: r})
+		w := row{at: r.Time, record: r}
+		w.hit = t.matches(&w)
+		t.ring.push(w)
+	}
+	if c.Read != t.count.Read {
+		t.beats++
 	}
 	t.count = c
 	t.rate.add(at, c.Read)
 }
 
 // mark draws a line through the tail at this moment.
-func (t *tailPane) mark(at time.Time, what string) { t.ring.push(row{at: at, mark: what}) }
+func (t *tailPane) mark(at time.Time, what string) { t.ring.push(row{at: at, mark: safe(what)}) }
 
 // following says that the newest row is always in view.
 func (t *tailPane) following() bool { return !t.paused }
@@ -107,40 +117,11 @@ func (t *tailPane) selected() *row {
 	return nil
 }
 
-// title is the topic with its key and its mode; the mode comes from what the tail does, not from a timer.
-func (t *tailPane) title(key paneID, s Styles, w int) string {
-	name := s.Dim.Render(fmt.Sprint(int(key))) + " " + s.Strong.Render(t.topic)
-	if w < 30 {
-		name = s.Dim.Render(fmt.Sprint(int(key))) + " " + s.Strong.Render(strings.TrimSuffix(t.topic, "-successful"))
-	}
-	return name
-}
-
-func (t *tailPane) status(s Styles, now time.Time, w int) string {
-	var parts []string
-	switch {
-	case t.count.Err != "":
-		parts = append(parts, s.Bad.Render("no answer for "+age(now.Sub(t.count.ErrSince))))
-	case t.paused:
-		parts = append(parts, s.Warn.Render("PAUSED"))
-		if n := t.ring.next - t.frozen; n > 0 {
-			parts = append(parts, s.Dim.Render("+"+count(n)))
-		}
-	}
-	if t.filter != "" {
-		parts = append(parts, s.Accent.Render("/"+safe(t.filter)))
-	}
-	if t.count.Skipped > 0 && w >= 40 {
-		parts = append(parts, s.Dim.Render(count(t.count.Skipped)+" not shown"))
-	}
-	if t.count.Err == "" {
-		parts = append(parts, s.Dim.Render(perSecond(t.rate.value(now))))
-	}
-	return strings.Join(parts, " ")
-}
-
 // render draws the rows into w by h cells, without the frame.
-func (t *tailPane) render(s Styles, w, h int, focused, ready bool) []string {
+func (t *tailPane) render(s Styles, w, h int, focused, ready bool, now time.Time) []string {
+	warnings := t.warnings(s, now, w)
+	warnings = warnings[:min(len(warnings), max(h-1, 0))]
+	h -= len(warnings)
 	seqs := t.visible()
 	if len(seqs) == 0 {
 		text := "no record yet: press c"
@@ -149,15 +130,23 @@ func (t *tailPane) render(s Styles, w, h int, focused, ready bool) []string {
 			text = "nothing matches; esc clears the filter"
 		case !ready:
 			text = "waiting for the cluster"
+		case t.own != nil && t.own.paged:
+			text = "reading …"
+		case t.own != nil:
+			text = "no record yet"
 		}
-		return []string{s.Dim.Render(" " + text)}
+		if len(text) >= w { // the mode in the frame says the rest
+			text, _, _ = strings.Cut(text, " for ")
+			text, _, _ = strings.Cut(text, ":")
+		}
+		return append(warnings, s.Dim.Render(" "+text))
 	}
 	at := t.position(seqs)
 	from, to := window(len(seqs), at, len(seqs)-h, h)
 	if t.following() {
 		from, to = max(0, len(seqs)-h), len(seqs)
 	}
-	lines := make([]string, 0, h)
+	lines := append(make([]string, 0, h+len(warnings)), warnings...)
 	for i := from; i < to; i++ {
 		lines = append(lines, t.line(t.ring.at(seqs[i]), s, w, focused && t.paused && i == at))
 	}
@@ -185,13 +174,24 @@ func (t *tailPane) line(r *row, s Styles, w int, selected bool) string {
 	switch {
 	case w >= 31:
 		stamp = r.at.Format("15:04:05.000") + " "
-	case w >= 25:
+	case w >= 28:
 		stamp = r.at.Format("05.000") + " "
 	}
-	if selected {
-		return s.Select.Render(fit(stamp+part+" "+id+" "+r.text, w))
+	sign := " "
+	if r.hit {
+		sign = matchMark
 	}
-	return s.Dim.Render(stamp+part) + " " + s.ID.Render(id) + " " + fit(r.text, w-len(stamp)-len(part)-ansi.StringWidth(id)-2)
+	if selected {
+		return s.Select.Render(fit(stamp+part+sign+id+" "+r.text, w))
+	}
+	text, room := r.text, w-len(stamp)-len(part)-ansi.StringWidth(id)-2
+	if _, alone, ok := strings.Cut(text, " "); ok && len(text) > room && len(alone) == 8 { // "order 19c2aaaa": the frame says which it is
+		text = alone
+	}
+	if r.hit {
+		return s.Dim.Render(stamp+part) + s.Accent.Render(sign) + lit(id, t.needle, s.ID, s.Select) + " " + litFit(text, room, t.needle, s.Text, s.Select)
+	}
+	return s.Dim.Render(stamp+part) + sign + s.ID.Render(id) + " " + fit(text, room)
 }
 
 // summary is a record in a few words: the amount, the order, the mail; else the beginning of its text.

@@ -5,48 +5,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
 )
-
-// safe makes text from a record harmless and visible: records are written by strangers. Control characters become their
-// Unicode pictures, marks that reorder or hide text a middle dot, bytes that are no UTF-8 the replacement character.
-func safe(s string) string {
-	clean := true
-	for i := 0; i < len(s); i++ {
-		if s[i] < 0x20 || s[i] >= 0x7f {
-			clean = false
-			break
-		}
-	}
-	if clean {
-		return s
-	}
-	var b strings.Builder
-	b.Grow(len(s))
-	for _, r := range s {
-		b.WriteRune(safeRune(r))
-	}
-	return b.String()
-}
-
-func safeRune(r rune) rune {
-	switch {
-	case r == '\t':
-		return ' '
-	case r < 0x20:
-		return 0x2400 + r
-	case r == 0x7f:
-		return 0x2421
-	case r >= 0x80 && r < 0xa0:
-		return utf8.RuneError
-	case r == 0x2028 || r == 0x2029 || unicode.In(r, unicode.Cf, unicode.Co, unicode.Cs):
-		return '·'
-	}
-	return r
-}
 
 // fit cuts or pads s, which may be styled, to exactly w cells.
 func fit(s string, w int) string {
@@ -120,13 +81,4 @@ func plural(n int, noun string) string {
 		return "1 " + noun
 	}
 	return count(n) + " " + noun + "s"
-}
-
-// short is the first characters of an id, enough to tell the rows on a screen apart.
-func short(id string, n int) string {
-	id = safe(id)
-	if len(id) > n && utf8.ValidString(id[:n]) {
-		return id[:n]
-	}
-	return id
 }

@@ -27,8 +27,8 @@ type act struct {
 	what   string
 	at     time.Time
 	err    string
-	phases []phase
-	fault  *drill.Timeline // nil for what was only seen
+	phases []phase         // of what was only seen
+	fault  *drill.Timeline // nil for that
 }
 
 // phase is one thing that was seen, once or several times in a row.
@@ -36,6 +36,7 @@ type phase struct {
 	kind        string
 	n           int
 	text        string
+	brief       string        // the same without what it is about; empty for text
 	first, last time.Duration // from the act
 }
 
@@ -85,8 +86,8 @@ func (m *Model) refreshFaults() {
 	m.faults = m.backend.Timelines()
 	for _, f := range m.faults {
 		if f.At.After(m.marked) {
-			m.marked = f.At
-			for _, t := range m.tails {
+			m.marked, m.staked = f.At, m.atStake()
+			for _, t := range m.markable() {
 				t.mark(f.At, f.Fault.String())
 			}
 			m.dirty(panePayment, paneOrder, paneEmail)
@@ -100,23 +101,27 @@ func (m *Model) refreshFaults() {
 
 // acts are the rows of the pane, oldest first.
 func (m *Model) acts() []act {
-	rows := slices.Clone(m.timeline.acts)
+	rows := slices.Concat(m.timeline.acts, m.staff.acts)
 	for i := range m.faults {
 		f := &m.faults[i]
-		rows = append(rows, act{what: f.Fault.String(), at: f.At, err: f.Err, phases: measured(f), fault: f})
+		rows = append(rows, act{what: safe(f.Fault.String()), at: f.At, err: f.Err, fault: f})
 	}
 	slices.SortStableFunc(rows, func(a, b act) int { return a.at.Compare(b.at) })
 	return rows
 }
 
-func measured(t *drill.Timeline) []phase {
+// followed is what followed an act. Only rows that are drawn are asked: a session has hundreds.
+func (a act) followed() []phase {
+	if a.fault == nil {
+		return a.phases
+	}
 	var out []phase
-	for _, p := range t.Phases {
+	for _, p := range a.fault.Phases {
 		text := string(p.Mark)
 		if p.Detail != "" {
-			text += " (" + p.Detail + ")"
+			text += " (" + safe(p.Detail) + ")"
 		}
-		out = append(out, phase{text: text, last: p.After})
+		out = append(out, phase{text: text, brief: string(p.Mark), last: p.After})
 	}
 	return out
 }
@@ -126,6 +131,8 @@ func gapText(t *drill.Timeline) string {
 	switch {
 	case !t.Probed:
 		return "write gap not measured"
+	case t.AtLeast():
+		return "write gap at least " + millis(t.Gap.Worst)
 	case t.Gap.Open:
 		return "writes stalled for " + millis(t.Gap.Worst)
 	case t.Gap.Worst > 0:
@@ -146,23 +153,38 @@ func (m *Model) renderTimeline(w, h int) []string {
 	s := m.styles
 	acts := m.acts()
 	if len(acts) == 0 {
-		return []string{s.Dim.Render(" nothing has been done to the cluster yet: 5 goes to the brokers, K kills one")}
+		text := " nothing has been done to the cluster yet: 5 goes to the brokers, K kills one"
+		if len(text) > w {
+			text = " nothing yet: 5 then K kills a broker"
+		}
+		return []string{s.Dim.Render(text)}
 	}
-	var lines []string
+	indent := 14 // below what was done
+	if w < 80 {
+		indent = 1
+	}
+	lines := m.timelineBars(acts, w, h)
 	from := max(0, len(acts)-m.timeAt-1)
+	if lines != nil {
+		from--
+	}
 	for i := from; i >= 0 && len(lines) < h; i-- {
 		a := acts[i]
 		line := " " + s.Dim.Render(a.at.Format("15:04:05.000")) + " " + s.Accent.Render(a.what)
 		if a.err != "" {
 			line += s.Bad.Render("  failed: " + safe(a.err))
 		}
+		full := false // half a figure is worse than none, and enter shows all
 		add := func(text string) {
 			text = s.Dim.Render(" │ ") + text
-			if ansi.StringWidth(line)+ansi.StringWidth(text) > w && len(lines) < h-1 {
+			over := ansi.StringWidth(line)+ansi.StringWidth(text) > w
+			if over && len(lines) < h-1 {
 				lines = append(lines, line)
-				line = strings.Repeat(" ", 14)
+				line, over = strings.Repeat(" ", indent), false
 			}
-			line += text
+			if full = full || over; !full {
+				line += text
+			}
 		}
 		if a.fault != nil {
 			if gap := gapText(a.fault); gap != "" {
@@ -173,8 +195,13 @@ func (m *Model) renderTimeline(w, h int) []string {
 				add(style.Render(gap))
 			}
 		}
-		for _, p := range a.phases {
-			add(p.text + " " + s.Strong.Render("+"+millis(p.last)))
+		for _, p := range a.followed() {
+			after := " " + s.Strong.Render("+"+millis(p.last))
+			if text := p.text + after; p.brief == "" || ansi.StringWidth(text)+indent+3 <= w {
+				add(text)
+			} else {
+				add(p.brief + after)
+			}
 		}
 		if len(lines) < h {
 			lines = append(lines, line)
@@ -183,33 +210,94 @@ func (m *Model) renderTimeline(w, h int) []string {
 	return lines
 }
 
-// inspectFault opens the selected fault: its phases as bars, and how it compares with the others of the session.
+// timelineBars are the selected fault's phases as bars, below what it was, with older ones in the lines that are left. It is nil where there is no room
+// for all of them, or nothing to draw.
+func (m *Model) timelineBars(acts []act, w, h int) []string {
+	s := m.styles
+	at := len(acts) - m.timeAt - 1
+	if at < 0 || at >= len(acts) || acts[at].fault == nil || w < 90 {
+		return nil
+	}
+	a := acts[at]
+	drawn := m.barsIn(a, w-2)
+	if len(a.followed()) == 0 || 1+len(drawn) > h {
+		return nil
+	}
+	line := " " + s.Dim.Render(a.at.Format("15:04:05.000")) + " " + s.Accent.Render(a.what)
+	if gap := gapText(a.fault); gap != "" {
+		style := s.Strong
+		if a.fault.Gap.Open {
+			style = s.Bad
+		}
+		line += s.Dim.Render(" │ ") + style.Render(gap)
+	}
+	lines := []string{line}
+	for _, bar := range drawn {
+		lines = append(lines, "  "+bar)
+	}
+	return lines
+}
+
+// inspectFault opens the selected fault: its phases as bars, and how it compares with the others of the session. It is drawn anew with the screen: what
+// follows is still to come.
 func (m *Model) inspectFault() tea.Cmd {
 	acts := m.acts()
 	i := len(acts) - m.timeAt - 1
 	if i < 0 || i >= len(acts) {
 		return nil
 	}
-	s, a := m.styles, acts[i]
+	what, at := acts[i].what, acts[i].at
+	m.overlay = &overlay{title: what, live: func() []string {
+		for _, a := range m.acts() {
+			if a.what == what && a.at.Equal(at) {
+				return m.actLines(a)
+			}
+		}
+		return []string{m.styles.Warn.Render("it was not done after all, or is too long ago")}
+	}}
+	return nil
+}
+
+func (m *Model) actLines(a act) []string {
+	s := m.styles
 	var lines []string
 	if t := a.fault; t != nil {
 		lines = append(lines, s.Dim.Render(a.at.Format("15:04:05.000")+"  "+whatItWas(t)), "")
 	}
 	lines = append(lines, m.bars(a)...)
 	if t := a.fault; t != nil {
-		lines = append(lines, "", s.Strong.Render(gapText(t)))
-		if t.Probed {
-			lines[len(lines)-1] += s.Dim.Render(fmt.Sprintf("  in partition %d of %s; no partition at all took a write for %s", t.Gap.Partition, drill.ProbeTopic, millis(t.Gap.All)))
+		gap := s.Strong.Render(gapText(t))
+		if t.AtLeast() {
+			gap += s.Warn.Render(", not over when measuring ended")
+		}
+		lines = append(lines, "", gap)
+		if t.Probed && t.Gap.Worst > 0 {
+			lines = append(lines, s.Dim.Render(fmt.Sprintf("in partition %d of %s; no partition at all took a write for %s", t.Gap.Partition, drill.ProbeTopic, millis(t.Gap.All))))
 		}
 	}
-	if table := drill.Compare(m.faults); len(table) > 0 {
-		lines = append(lines, "", s.Strong.Render(fit("write gaps of this session", 36))+s.Dim.Render("   n      median       worst"))
-		for _, k := range table {
-			lines = append(lines, fmt.Sprintf("%s %3d %11s %11s", fit(k.Kind, 36), k.N, millis(k.Median), millis(k.Worst)))
-		}
+	return append(lines, m.comparison()...)
+}
+
+// comparison sums up the write gaps of the session by kind of fault.
+func (m *Model) comparison() []string {
+	s := m.styles
+	table := drill.Compare(m.faults)
+	if len(table) == 0 {
+		return nil
 	}
-	m.overlay = &overlay{title: a.what, lines: lines}
-	return nil
+	lines := []string{"", s.Strong.Render(fit("write gaps of this session", 36)) + s.Dim.Render("   n      median       worst")}
+	for _, k := range table {
+		median, worst := "–", "–"
+		if k.N > 0 {
+			median, worst = millis(k.Median), millis(k.Worst)
+		}
+		line := fit(k.Kind, 36) + fmt.Sprintf(" %3d", k.N) + right(median, 12) + right(worst, 12)
+		if k.NotOver > 0 {
+			line += s.Warn.Render(fmt.Sprintf("  and %d of at least %s", k.NotOver, millis(k.AtLeast)))
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 func whatItWas(t *drill.Timeline) string {
@@ -229,20 +317,38 @@ func whatItWas(t *drill.Timeline) string {
 	return strings.Join(parts, ", ")
 }
 
-// bars draws each phase as a line from the fault to its time.
-func (m *Model) bars(a act) []string {
+// bars are the phases as lines in what an overlay has.
+func (m *Model) bars(a act) []string { return m.barsIn(a, min(m.width-14, 113)) }
+
+// barsIn draws each phase as a line from the fault to its time, and writes that are stalled as one without an end.
+func (m *Model) barsIn(a act, w int) []string {
+	s, phases := m.styles, a.followed()
 	longest := time.Millisecond
-	for _, p := range a.phases {
+	for _, p := range phases {
 		longest = max(longest, p.last)
 	}
-	width := max(min(m.width-66, 60), 10)
+	stalled := a.fault != nil && a.fault.Gap.Open
+	if stalled {
+		longest = max(longest, a.fault.Gap.Worst)
+	}
+	width := max(min(w-53, 90), 10)
+	bar := func(text string, d time.Duration, style ink, end string) string {
+		n := max(0, min(int(float64(width)*float64(d)/float64(longest)), width))
+		return fit(text, 40) + fmt.Sprintf("%11s ", millis(d)) + style.Render(strings.Repeat("━", n)+end)
+	}
 	var lines []string
-	for _, p := range a.phases {
-		n := int(int64(width) * int64(p.last) / int64(longest))
-		lines = append(lines, fit(p.text, 40)+fmt.Sprintf("%11s ", millis(p.last))+m.styles.Accent.Render(strings.Repeat("━", n)+"┫"))
+	for _, p := range phases {
+		lines = append(lines, bar(p.text, p.last, s.Accent, "┫"))
+	}
+	if stalled {
+		text := "writes stalled for"
+		if a.fault.AtLeast() {
+			text += " at least"
+		}
+		lines = append(lines, bar(text, a.fault.Gap.Worst, s.Bad, "▶"))
 	}
 	if len(lines) == 0 {
-		lines = append(lines, m.styles.Dim.Render("nothing has followed yet"))
+		lines = append(lines, s.Dim.Render("nothing has followed yet"))
 	}
 	return lines
 }
@@ -250,7 +356,7 @@ func (m *Model) bars(a act) []string {
 // near says that a fault was done so lately that what is seen belongs to it.
 func (m *Model) near(at time.Time) bool {
 	n := len(m.faults)
-	return m.acting > 0 || n > 0 && at.Sub(m.faults[n-1].At) < related
+	return m.acting > 0 || n > 0 && (m.faults[n-1].Open || at.Sub(m.faults[n-1].At) < related)
 }
 
 // describe puts a change into the words of the timeline; what it leaves out, the panes show.
@@ -281,6 +387,8 @@ func describe(c watch.Change) (kind, one, many string) {
 		return fmt.Sprint("fenced", c.Node), fmt.Sprintf("broker %d fenced", c.Node), "times fenced"
 	case watch.BrokerPaused:
 		return fmt.Sprint("paused", c.Node), fmt.Sprintf("broker %d paused", c.Node), "times paused"
+	case watch.BrokerCut:
+		return fmt.Sprint("cut", c.Node), fmt.Sprintf("broker %d cut off", c.Node), "times cut off"
 	case watch.BrokerStarting:
 		return fmt.Sprint("starting", c.Node), fmt.Sprintf("broker %d starting", c.Node), "times starting"
 	case watch.BrokerSilent:

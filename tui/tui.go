@@ -5,6 +5,9 @@ package tui
 import (
 	"context"
 	"fmt"
+	"image/color"
+	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,29 +25,55 @@ import (
 type Config struct {
 	// Start brings the cluster and the shop up. It runs beside the screen and reports how far it is; when it fails, the
 	// program ends and Err returns why.
-	Start     func(ctx context.Context, progress func(kafkaops.Progress)) (*Backend, error)
-	Catalogue Catalogue
+	Start func(ctx context.Context, progress func(kafkaops.Progress)) (*Backend, error)
+	// Providers looks at the machine for where brokers can come from, which may take seconds; nil if there is no choice.
+	Providers func(ctx context.Context) []Provider
+	// Switch takes the brokers and the shop down that Start or Switch brought up, or may still be bringing up, and brings others up. It is needed with Providers.
+	Switch    func(ctx context.Context, provider string, progress func(kafkaops.Progress)) (*Backend, error)
+	Catalogue []events.Item // what the cart of pane 1 is filled from
+	CartLimit int           // items that a cart holds
 	LogFile   string
+	ExportDir string       // where files go that are named without a directory; empty: the working directory
+	Log       *slog.Logger // mistakes in the screen; nil for none
 	Mouse     bool
-	LoadRate  int              // orders a second that b turns on, at first
-	Now       func() time.Time // nil: time.Now
+	Alone     bool // no shell waits behind the program: ctrl+z has nowhere to go
+	LoadRate  int  // orders a second that b turns on, at first
+	Look      Look // how the screen looks at first
+	// KeepLook keeps a look that was chosen for the next run. It may wait: it is called beside the screen, and never twice at a time. Nil: it is not kept.
+	KeepLook func(Look) error
+	LookFile string           // where it is kept, for who asks
+	LookNote string           // why the last look was not found as it was left; may be empty
+	Now      func() time.Time // nil: time.Now
 }
 
 // Model is the screen's state. All of it belongs to Bubble Tea's goroutine.
 type Model struct {
-	ctx    context.Context
+	life   context.Context // of the screen
+	ctx    context.Context // of what is asked of the present brokers and their shop
+	end    context.CancelFunc
 	cfg    Config
 	now    func() time.Time
 	styles Styles
 	keys   []action
+	words  []word
+	said   []string // lines of the command line that were done, oldest first
+
+	look                   Look
+	unkept                 int // looks that were chosen since the last one that is being kept
+	ground                 ground
+	background, foreground color.Color // that the terminal takes on; nil: its own
+	lookAt                 int         // the selected line of the menu
+	content                content     // what the layout was made for
 
 	width, height int
 	layout        layout
 	focus         paneID
 	zoomed        bool
+	cameFrom      paneID // where back leads from a pane that was zoomed because the screen has no place for it; else 0
 	mouse         bool
 	cache         map[paneID][]string // drawn panes; a missing one is drawn anew
 	frame         string              // the last whole frame
+	framed        time.Time           // when it was drawn
 	held          bool                // the last message changed nothing that cannot wait for the next: View gives frame again
 	batchAt       time.Time           // when records last came
 
@@ -55,8 +84,10 @@ type Model struct {
 	err      error
 
 	state    *watch.State
-	settled  bool // every broker was known once: what changes from then on is news
-	tails    map[paneID]*tailPane
+	settled  bool                 // every broker was known once: what changes from then on is news
+	tails    map[paneID]*tailPane // what each pane of a topic shows
+	flowing  [3]*tailPane         // of the flow's topics, also while their panes show something else
+	ownTails int                  // opened so far
 	figures  Figures
 	series   map[string]*series // by service: how it went lately
 	sparked  time.Time
@@ -68,22 +99,41 @@ type Model struct {
 	stalled  string           // why writes cannot go on; empty while they can
 	byRole   bool             // the selected broker stands for whoever leads the quorum
 
-	catalogue Catalogue
+	staff     staffState
+	cart      cart
 	logFile   string
 	lastOrder lastCheckout
-	loadOn    bool
-	loadStep  int
+	load      loadState
 
 	nodeAt, partAt, timeAt int
+	parts                  partList
+	topicAt                int
 	view                   view // of pane 6
 	groupAt, voterAt       int
+	sales                  sales
+	clusters               clusters
+	charts                 chartState
+	past                   history
 
 	last      kafkaops.Fault  // the last fault, for .
 	question  *kafkaops.Fault // asked and not answered
 	overlay   *overlay
+	inbox     inbox
+	dead      deadState
+	drills    drillState
+	picker    picker
+	search    search
+	follow    follow
 	filter    textinput.Model
 	filtering bool
+	field     *field       // nil: nothing is asked for
+	command   *commandLine // nil: it is closed
 	notice    notice
+	mishaps   map[string]bool // mistakes that were logged
+
+	tour        tour
+	staked      stake  // the order that was at stake when the last fault was done
+	toldOutcome string // of that fault
 }
 
 // notice is a sentence in the place of the hints, for a while.
@@ -99,24 +149,29 @@ const noticeFor = 5 * time.Second
 // New makes the screen. It runs until ctx ends or a person quits.
 func New(ctx context.Context, cfg Config) *Model {
 	m := &Model{
-		ctx: ctx, cfg: cfg, now: cfg.Now, styles: newStyles(true), focus: paneCheckout, mouse: cfg.Mouse,
-		cache: map[paneID][]string{}, catalogue: cfg.Catalogue, logFile: cfg.LogFile,
+		life: ctx, cfg: cfg, now: cfg.Now, ground: ground{dark: true}, focus: paneCheckout, mouse: cfg.Mouse,
+		cache: map[paneID][]string{}, cart: newCart(cfg.Catalogue, cfg.CartLimit), logFile: cfg.LogFile,
 		progress: make(chan kafkaops.Progress, 1),
 		tails:    map[paneID]*tailPane{},
 		series:   map[string]*series{},
 		filter:   textinput.New(),
 		keys:     bindings(),
+		load:     newLoadState(cfg.LoadRate),
 	}
+	m.ctx, m.end = context.WithCancel(ctx)
 	if m.now == nil {
 		m.now = time.Now
 	}
-	for i, t := range events.Topics() {
-		m.tails[panePayment+paneID(i)] = &tailPane{topic: t}
+	look, err := cfg.Look.Checked()
+	if err != nil { // whoever read it has said so
+		look, _ = Look{}.Checked()
 	}
-	for i, r := range loadSteps {
-		if r <= cfg.LoadRate {
-			m.loadStep = i
-		}
+	m.look = look
+	m.restyle()
+	m.words = words(m.keys)
+	for i, t := range events.Topics() {
+		m.flowing[i] = &tailPane{topic: t}
+		m.tails[panePayment+paneID(i)] = m.flowing[i]
 	}
 	m.filter.Prompt = "/"
 	m.filter.CharLimit = 200
@@ -131,22 +186,39 @@ func (m *Model) Init() tea.Cmd {
 	return tea.Batch(tea.RequestBackgroundColor, m.start(), m.waitBoot(), tick())
 }
 
-// Update takes one message. It does no I/O and never waits.
-func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+// update is Update, which lives through what goes wrong here.
+func (m *Model) update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	m.held = false
+	if m.outlived(msg) {
+		return m, nil
+	}
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		m.width, m.height = msg.Width, msg.Height
 		m.relayout()
 	case tea.BackgroundColorMsg:
-		m.styles = newStyles(msg.IsDark())
-		m.relayout()
+		m.ground.dark, m.ground.told = msg.IsDark(), true
+		m.restyle()
+	case tea.ColorProfileMsg:
+		m.ground.profile = msg.Profile
+		m.restyle()
+	case keptMsg:
+		return m, m.kept(msg)
 	case tea.KeyPressMsg:
 		return m, m.press(msg)
 	case tea.PasteMsg:
+		if m.command != nil {
+			return m, m.typeCommand(msg)
+		}
+		if m.overlay != nil && m.overlay.paste != nil && m.question == nil {
+			m.overlay.paste(msg.Content)
+			return m, nil
+		}
+		if m.field != nil {
+			return m, m.field.update(pasted(msg))
+		}
 		if m.filtering {
-			var cmd tea.Cmd
-			m.filter, cmd = m.filter.Update(msg)
+			cmd := typed(&m.filter, pasted(msg))
 			m.applyFilter()
 			return m, cmd
 		}
@@ -174,7 +246,7 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.tick()
 		// While records flow their next batch is a moment away, and shows what the tick changed: a frame less to draw.
 		m.held = m.now().Sub(m.batchAt) < tickEvery
-		return m, tick()
+		return m, tea.Batch(tick(), m.followOn(), m.pickOn())
 	case checkoutMsg:
 		if msg.number == m.lastOrder.number {
 			m.lastOrder.receipt, m.lastOrder.err, m.lastOrder.done = msg.receipt, msg.err, true
@@ -183,9 +255,27 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case faultDoneMsg:
 		m.faultDone(msg)
 		m.dirty(paneTimeline)
+	case staffDoneMsg:
+		m.staffDone(msg)
+	case deadMsg, deadTickMsg, deadDoneMsg:
+		return m, m.observeDead(msg)
+	case drillDoneMsg:
+		m.observeDrill(msg)
 	case logMsg:
 		m.showLog(msg)
+	case clustersMsg:
+		m.takeClusters(msg)
+	case tea.ResumeMsg:
+		m.dirtyAll() // much may have happened meanwhile
+	case result:
+		return m, msg.apply(m)
 	default:
+		if m.command != nil { // its cursor
+			return m, m.typeCommand(msg)
+		}
+		if m.field != nil { // its cursor
+			return m, m.field.update(msg)
+		}
 		if m.filtering { // the cursor of the text field
 			var cmd tea.Cmd
 			m.filter, cmd = m.filter.Update(msg)
@@ -199,11 +289,23 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
 	m.notice.text = ""
 	m.dirtyAll()
+	if k.String() == "ctrl+z" { // as everywhere, whatever is open
+		return m.suspend()
+	}
+	if m.question == nil && m.field == nil && m.command == nil && !m.filtering {
+		if cmd, done := m.tourKey(k); done {
+			return cmd
+		}
+	}
 	switch {
 	case m.question != nil:
 		return m.questionKey(k)
 	case m.overlay != nil:
 		return m.overlayKey(k)
+	case m.field != nil:
+		return m.fieldKey(k)
+	case m.command != nil:
+		return m.commandKey(k)
 	case m.filtering:
 		return m.filterKey(k)
 	}
@@ -213,16 +315,20 @@ func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
 // ready is when there is a cluster and a shop.
 func (m *Model) ready(msg readyMsg) tea.Cmd {
 	if msg.err != nil {
-		m.err = msg.err
-		return tea.Quit
+		return m.notUp(msg.err)
 	}
 	m.backend = msg.backend
 	m.dirtyAll()
-	if m.backend.Note != "" {
-		m.say(false, m.backend.Note)
+	if note := inOne(m.backend.Note, m.cfg.LookNote); note != "" {
+		m.say(false, note)
 		m.notice.until = m.now().Add(3 * noticeFor)
 	}
 	return tea.Batch(m.waitState(), m.waitBatch())
+}
+
+// inOne is what there is to say, in one sentence.
+func inOne(list ...string) string {
+	return strings.Join(slices.DeleteFunc(list, func(n string) bool { return n == "" }), "; ")
 }
 
 // observe takes a new picture of the cluster and tells the timeline what has changed.
@@ -238,19 +344,26 @@ func (m *Model) observe(s *watch.State) {
 	}
 	first := m.state == nil
 	m.state = s
-	if m.held = len(changes) == 0 && !first; m.held {
+	m.nodeAt = max(0, min(m.nodeAt, len(s.Nodes)-1)) // some may have gone
+	news := len(s.Others) != len(m.parts.others) || len(s.Others) > 0 && &s.Others[0] != &m.parts.others[0]
+	m.refreshParts()
+	m.groupAt = max(0, min(m.groupAt, len(s.Groups)-1))
+	m.voterAt = max(0, min(m.voterAt, len(s.Quorum.Voters)+len(s.Quorum.Observers)-1))
+	if m.contents() != m.content {
+		m.relayout()
+	}
+	if m.held = len(changes) == 0 && !first && !news; m.held {
 		return // ages and log ends are the tick's
 	}
 	m.refreshFaults()
 	m.stalled = s.Stalled()
-	m.nodeAt = max(0, min(m.nodeAt, len(s.Nodes)-1))
-	m.partAt = max(0, min(m.partAt, len(s.Partitions)-1))
 	m.dirty(paneCheckout, paneBrokers, panePartitions, paneTimeline)
 }
 
 func (m *Model) addBatch(msg batchMsg) {
 	m.batchAt = m.now()
-	for p, t := range m.tails {
+	m.followBatch(msg.Records)
+	for i, t := range m.flowing {
 		had := t.ring.next
 		records := msg.Records[:0:0]
 		for _, r := range msg.Records {
@@ -260,7 +373,7 @@ func (m *Model) addBatch(msg batchMsg) {
 		}
 		t.add(records, msg.Topics[t.topic], msg.At)
 		if t.ring.next != had {
-			m.dirty(p)
+			m.dirty(panePayment + paneID(i))
 		}
 	}
 }
@@ -276,17 +389,23 @@ func (m *Model) tick() {
 	}
 	m.refreshFaults()
 	m.figures = m.backend.Shop.Figures()
+	m.load.figures = m.backend.Load.Figures()
 	m.of(payments).rate.add(now, m.figures.Accepted)
 	for _, svc := range m.figures.Services {
 		m.of(svc.Name).rate.add(now, svc.Handled)
 	}
+	m.readStaff()
+	if m.past.note(m, now) {
+		m.dirty(paneCharts)
+	}
+	m.tellOutcome()
 	if now.Sub(m.sparked) >= time.Second {
 		m.sparked = now
 		for _, v := range m.series {
 			v.spark.add(v.rate.value(now))
 		}
 	}
-	m.dirty(paneCheckout, panePayment, paneOrder, paneEmail, paneBrokers, panePartitions)
+	m.dirty(paneCheckout, panePayment, paneOrder, paneEmail, paneBrokers, panePartitions, paneServices, paneAnalytics)
 }
 
 func (m *Model) say(bad bool, text string) {
@@ -307,38 +426,80 @@ func (m *Model) relayout() {
 	if m.zoomed {
 		zoomed = m.focus
 	}
-	m.layout = newLayout(m.width, m.height, zoomed)
+	m.content = m.contents()
+	kind, hidden, h := m.look.Layout, m.look.hides, m.height-m.tourHeight()
+	if m.tour.open { // it speaks of panes that may be hidden
+		kind, hidden = LayoutAuto, func(paneID) bool { return false }
+	}
+	m.layout = newLayout(m.width, h, kind, hidden, m.content, zoomed)
+	if l := m.tourLayout(rect{0, 1, m.width, h - 2}); l != nil && zoomed == 0 {
+		m.layout = l
+	}
+	if len(m.extra()) > 0 && zoomed == 0 {
+		m.layout.spread(m.tailPanes(), m.focus)
+	}
 	if _, ok := m.layout[m.focus]; !ok {
-		m.focus = paneCheckout
+		m.focus = m.layout.first()
 	}
 	m.dirtyAll()
 }
 
+// contents is how much there is to show.
+func (m *Model) contents() content {
+	c := content{products: len(m.cart.products)}
+	if m.state != nil {
+		c.brokers, c.partitions = len(m.state.Nodes), len(m.state.Partitions)
+	}
+	return c
+}
+
+// focusOn gives a pane the keys. One that has no place on this screen has all of it, until another is asked for.
 func (m *Model) focusOn(p paneID) {
+	if m.cameFrom != 0 {
+		m.leavePeek()
+	}
 	if _, ok := m.layout[p]; !ok && !m.zoomed {
-		m.say(false, "that pane needs a larger screen: z zooms the others")
-		return
+		m.cameFrom, m.zoomed = m.focus, true
 	}
 	m.focus = p
 	m.relayout()
 }
 
+func (m *Model) leavePeek() {
+	m.focus, m.cameFrom, m.zoomed = m.cameFrom, 0, false
+	m.relayout()
+}
+
 func (m *Model) nextPane(by int) tea.Cmd {
-	p := m.focus
-	for range lastPane {
-		p = (p-1+paneID(by)+lastPane)%lastPane + 1
-		if _, ok := m.layout[p]; ok || m.zoomed {
+	list := m.panes()
+	at := slices.Index(list, m.focus)
+	for range list {
+		at = (at + by + len(list)) % len(list)
+		if _, ok := m.layout[list[at]]; ok || m.zoomed && !m.look.hides(list[at]) {
 			break
 		}
 	}
-	m.focusOn(p)
+	m.focusOn(list[at])
 	return nil
 }
 
 func (m *Model) toggleZoom() tea.Cmd {
+	if m.cameFrom != 0 {
+		m.leavePeek()
+		return nil
+	}
 	m.zoomed = !m.zoomed
 	m.relayout()
 	return nil
+}
+
+// suspend gives the terminal to the shell until fg. Without a shell that controls jobs nobody could say fg, and the program would hang.
+func (m *Model) suspend() tea.Cmd {
+	if m.cfg.Alone {
+		m.say(false, "ctrl+z goes to the shell that has started a program, and there is none here")
+		return nil
+	}
+	return tea.Suspend
 }
 
 func (m *Model) toggleMouse() tea.Cmd {
@@ -350,10 +511,16 @@ func (m *Model) toggleMouse() tea.Cmd {
 // back undoes the newest of: filter, pause, zoom.
 func (m *Model) back() tea.Cmd {
 	switch t := m.tail(); {
+	case t != nil && searching(m):
+		m.searchFor("")
 	case t != nil && t.filter != "":
 		t.filter = ""
-	case t != nil && t.paused:
+	case t != nil && t.paused && (t.own == nil || !t.own.paged):
 		t.follow()
+	case m.focus == paneAnalytics && m.sales.paused:
+		return m.followSales()
+	case m.focus == panePartitions && m.parts.filtered():
+		m.unfilter()
 	case m.zoomed:
 		return m.toggleZoom()
 	}
@@ -369,8 +536,7 @@ func (m *Model) pauseTail() tea.Cmd {
 }
 
 func (m *Model) followTail() tea.Cmd {
-	m.tail().follow()
-	return nil
+	return m.toEnd()
 }
 
 func (m *Model) openFilter() tea.Cmd {
@@ -390,8 +556,7 @@ func (m *Model) filterKey(k tea.KeyPressMsg) tea.Cmd {
 	case "ctrl+c":
 		return tea.Quit
 	default:
-		var cmd tea.Cmd
-		m.filter, cmd = m.filter.Update(k)
+		cmd := typed(&m.filter, k)
 		m.applyFilter()
 		return cmd
 	}
@@ -414,14 +579,24 @@ func (m *Model) page() int { return max(m.layout[m.focus].h-3, 1) }
 func (m *Model) moveBy(n int) tea.Cmd {
 	clamp := func(v, size int) int { return max(0, min(v+n, size-1)) }
 	switch {
+	case m.focus == paneCheckout:
+		m.cart.at = clamp(m.cart.at, len(m.cart.products)+1)
 	case m.focus.isTail():
 		m.tail().move(n)
+		m.tail().readMore()
 	case m.focus == paneBrokers && m.state != nil:
 		m.nodeAt, m.byRole = clamp(m.nodeAt, len(m.state.Nodes)), false
 	case m.focus == panePartitions && m.state != nil:
 		m.moveInView(n)
+	case m.focus == paneAnalytics:
+		m.moveSales(n)
+	case m.focus == paneCharts:
+		across, down := chartGrid(m.layout[paneCharts].w-2, m.layout[paneCharts].h-2)
+		m.charts.at = clamp(m.charts.at, len(charts())-across*down+1)
 	case m.focus == paneTimeline:
 		m.timeAt = clamp(m.timeAt, len(m.acts()))
+	case m.focus == paneServices:
+		m.staff.at = clamp(m.staff.at, len(m.staff.rows))
 	}
 	return nil
 }
@@ -444,19 +619,28 @@ func (m *Model) wheel(msg tea.MouseWheelMsg) tea.Cmd {
 	return nil
 }
 
-// clickRow selects the broker under the mouse.
+// clickRow selects the product or broker under the mouse.
 func (m *Model) clickRow(p paneID, y int) {
+	if p == paneCheckout {
+		m.clickCart(y - m.layout[p].y - 1)
+	}
 	if row := y - m.layout[p].y - 1; p == paneBrokers && m.state != nil && row >= 0 && row < len(m.state.Nodes) {
 		m.nodeAt = row
 	}
 }
 
 // View draws the screen from the panes, those that have not changed as they were drawn before.
-func (m *Model) View() tea.View {
-	v := tea.View{AltScreen: true, WindowTitle: "kassa"}
+func (m *Model) View() (v tea.View) {
+	v = tea.View{AltScreen: true, WindowTitle: "kassa", BackgroundColor: m.background, ForegroundColor: m.foreground}
 	if m.mouse {
 		v.MouseMode = tea.MouseModeCellMotion
 	}
+	defer func() {
+		if what := recover(); what != nil {
+			m.mishap("the screen", what)
+			v.Content = fit(" "+cannotDraw("the screen")+", q quits", m.width)
+		}
+	}()
 	switch {
 	case m.width == 0:
 		return v
@@ -469,21 +653,34 @@ func (m *Model) View() tea.View {
 		return v
 	}
 	lines := make([]string, 0, m.height)
-	lines = append(lines, m.header(m.width))
+	lines = append(lines, m.drawn("the header", m.width, func() string { return m.header(m.width) }))
 	lines = append(lines, m.body()...)
-	lines = append(lines, m.hints(m.width))
+	if m.tour.open {
+		lines = append(lines, m.drawnBlock("the tour", m.width, m.tourHeight(), func() []string { return m.renderTour(m.width) })...)
+	}
+	lines = append(lines, m.drawn("the line of keys", m.width, func() string { return m.hints(m.width) }))
+	top := m.height - 1 - m.tourHeight() // what may be covered: neither the tour nor the keys
+	over := func(what string, draw func(h int) []string) string {
+		block := m.drawnBlock(what, 0, 0, func() []string { return draw(top + 1) })
+		return onTop(lines[:top], block, m.width, top+1) + "\n" + strings.Join(lines[top:], "\n")
+	}
 	switch {
 	case m.question != nil:
-		v.Content = onTop(lines, m.renderQuestion(*m.question, m.width), m.width, m.height)
+		v.Content = over("the question", func(int) []string { return m.renderQuestion(*m.question, m.width) })
 	case m.overlay != nil:
-		if m.overlay.live != nil {
-			m.overlay.lines = m.overlay.live()
-		}
-		v.Content = onTop(lines, m.overlay.render(m.styles, m.width, m.height), m.width, m.height)
+		v.Content = over("this", func(h int) []string {
+			if m.overlay.live != nil {
+				m.overlay.lines = m.overlay.live()
+			}
+			return m.overlay.render(m.styles, m.width, h)
+		})
+	case m.command != nil:
+		block := m.drawnBlock("the words", 0, 0, func() []string { return m.command.block(m.styles, m.width, top+1) })
+		v.Content = above(lines, block, m.width, m.height, top)
 	default:
 		v.Content = strings.Join(lines, "\n")
 	}
-	m.frame = v.Content
+	m.frame, m.framed = v.Content, m.now()
 	return v
 }
 
@@ -493,8 +690,8 @@ func (m *Model) body() []string {
 		x    int
 		text string
 	}
-	rows := make([][]piece, m.height-2)
-	for p := paneCheckout; p <= lastPane; p++ {
+	rows := make([][]piece, max(m.height-2-m.tourHeight(), 0))
+	for _, p := range m.panes() {
 		r, ok := m.layout[p]
 		if !ok {
 			continue
@@ -524,18 +721,24 @@ func (m *Model) body() []string {
 	return lines
 }
 
-// pane draws one pane with its frame.
+// pane is one pane with its frame, as it was last drawn while nothing has changed.
 func (m *Model) pane(p paneID, r rect) []string {
-	if lines, ok := m.cache[p]; ok {
-		return lines
+	lines, ok := m.cache[p]
+	if !ok {
+		lines = m.drawnBlock(fmt.Sprintf("pane %d", p), r.w, r.h, func() []string { return m.drawPane(p, r) })
+		m.cache[p] = lines
 	}
+	return lines
+}
+
+func (m *Model) drawPane(p paneID, r rect) []string {
 	s, focused := m.styles, p == m.focus
-	border := s.Frame
+	border, edges := s.Frame, thinEdges
 	if focused {
-		border = s.Focus
+		border, edges = s.Focus, heavyEdges
 	}
 	w, h := r.w-2, r.h-2
-	title := s.Dim.Render(fmt.Sprint(int(p))) + " "
+	title := s.Dim.Render(p.key()) + " "
 	status := ""
 	var lines []string
 	switch p {
@@ -553,17 +756,37 @@ func (m *Model) pane(p paneID, r rect) []string {
 	case paneTimeline:
 		title += s.Strong.Render("timeline")
 		lines = m.renderTimeline(w, h)
+	case paneServices:
+		title += s.Strong.Render("services")
+		lines = m.renderServices(w, h, focused)
+	case paneAnalytics:
+		title += s.Strong.Render("analytics")
+		status = m.salesStatus()
+		lines = m.renderAnalytics(w, h, focused)
+	case paneCharts:
+		title += s.Strong.Render("charts")
+		status = m.chartsStatus(w, h)
+		lines = m.renderCharts(w, h)
 	default:
 		t := m.tails[p]
-		title, status = t.title(p, s, w), t.status(s, m.now(), w)
-		lines = t.render(s, w, h, focused, m.backend != nil)
+		noMail := ""
+		if p == paneEmail && m.noMail() && w >= 24 {
+			noMail = s.Warn.Render(" no mail")
+		}
+		least := ansi.StringWidth(t.title(p, s, 11))
+		if t.paused { // that the view stands still matters more than the end of a name
+			least = max(min(least, w-4-len("PAUSED")), 1)
+		}
+		if m.backend != nil { // before that it is neither live nor anything else
+			status = t.status(s, m.now(), w-4-least-ansi.StringWidth(noMail))
+		}
+		title = t.title(p, s, w-4-ansi.StringWidth(status)-ansi.StringWidth(noMail)) + noMail
+		lines = t.render(s, w, h, focused, m.backend != nil, m.now())
 	}
 	if focused && m.zoomed {
 		status += s.Accent.Render(" zoom")
 	}
-	lines = box(border, title, status, lines, r.w, r.h)
-	m.cache[p] = lines
-	return lines
+	return framed(edges, border, title, status, lines, r.w, r.h)
 }
 
 // stateAge says how old the picture is, once that is worth knowing.

@@ -9,7 +9,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// Pane 6 has three views of the same picture: what is stored where, who reads it, and who decides.
+// Pane 6 has four views of the same picture: what is stored where, who reads it, who decides, and the topics in sum.
 
 type view int
 
@@ -17,9 +17,10 @@ const (
 	viewPartitions view = iota
 	viewGroups
 	viewQuorum
+	viewTopics
 )
 
-var viewNames = [...]string{"partitions", "groups", "quorum"}
+var viewNames = [...]string{"partitions", "groups", "quorum", "topics"}
 
 // From when on a value says its age. Partitions and the quorum are asked for several times a second, groups once.
 const (
@@ -37,7 +38,7 @@ func showing(views ...view) func(*Model) bool {
 	return func(m *Model) bool { return slices.Contains(views, m.view) }
 }
 
-// viewTitle names the three views and marks the present one; where room is short, the present one alone.
+// viewTitle names the views and marks the present one; where room is short, the present one alone.
 func (m *Model) viewTitle(room int) string {
 	s := m.styles
 	var parts []string
@@ -60,6 +61,8 @@ func (m *Model) renderView(w, h int, focused bool) []string {
 		return m.renderGroups(w, h, focused)
 	case viewQuorum:
 		return m.renderQuorum(w, h)
+	case viewTopics:
+		return m.renderTopics(w, h, focused)
 	}
 	return m.renderPartitions(w, h, focused)
 }
@@ -80,7 +83,10 @@ func (m *Model) viewStatus() string {
 	case m.view == viewQuorum:
 		return m.ageOf(q.Seen, pictureOld)
 	}
-	return m.stateAge()
+	if old := m.stateAge(); old != "" {
+		return old
+	}
+	return m.partsStatus()
 }
 
 // ageOf is how old something is that was last seen then, empty while it is fresh.
@@ -96,8 +102,10 @@ func (m *Model) ageOf(seen time.Time, limit time.Duration) string {
 
 // moveInView moves the selection of pane 6.
 func (m *Model) moveInView(n int) {
-	at, size := &m.partAt, len(m.state.Partitions)
+	at, size := &m.partAt, m.parts.len()
 	switch m.view {
+	case viewTopics:
+		at, size = &m.topicAt, len(m.parts.topics)
 	case viewGroups:
 		at, size = &m.groupAt, len(m.state.Groups)
 	case viewQuorum:
@@ -116,6 +124,8 @@ func (m *Model) inspectRow() tea.Cmd {
 		m.inspectGroup()
 	case viewPartitions:
 		m.inspectPartition()
+	case viewTopics:
+		m.openTopic()
 	}
 	return nil
 }

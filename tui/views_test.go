@@ -103,6 +103,10 @@ func TestViewsTell(t *testing.T) {
 			s.has(text)
 		}
 		s.press("v")
+		for _, text := range []string{"▸topics", "no lead", "order", "payment"} {
+			s.has(text)
+		}
+		s.press("v")
 		s.has("▸partitions")
 	}
 }
@@ -114,7 +118,7 @@ func TestViewsOfNothing(t *testing.T) {
 	s.has("no group yet")
 	s.press("enter", "v")
 	s.has("quorum unknown yet")
-	s.press("v", "enter", "v")
+	s.press("v", "enter", "v", "enter", "v")
 	s.send(stateMsg{s.troubled()})
 	s.press("G", "enter")
 	s.has("does not know how to ask")
@@ -125,6 +129,8 @@ func TestViewsOfNothing(t *testing.T) {
 	s.has("the group is gone")
 	s.press("esc")
 	s.has("analytics")
+	s.press("enter")
+	s.has("group analytics")
 }
 
 // An overlay of what lives is as fresh as the screen.

@@ -38,7 +38,7 @@ func BenchmarkScreenUp(b *testing.B) {
 // BenchmarkLeaderOnScreen is how long after the brokers' own metadata names a new leader the screen shows it, for a SIGKILL.
 func BenchmarkLeaderOnScreen(b *testing.B) {
 	s := newTerminal(b, 120, 40, binary)
-	s.see("3/3 up", "under-replicated 0", "payment      0")
+	s.see("3/3 up", "under-replicated 0", "9 partitions")
 	addrs := regexp.MustCompile(`127\.0\.0\.1:\d+`).FindAllString(s.boot(b), -1)
 	s.press("5")
 	var total, worst time.Duration

@@ -21,6 +21,7 @@ import (
 
 	"kassa/kafkaops"
 	"kassa/kafkaops/doctor"
+	"kassa/services"
 )
 
 // runDoctor is one visit: what it said, and its exit code.
@@ -59,7 +60,7 @@ func TestE2EDoctor(t *testing.T) {
 	p := start(t, "cluster")
 	brokers := p.line()
 	client := kafkaops.ClientOptions(strings.Split(brokers, ","))
-	if err := makeTopics(t.Context(), client); err != nil {
+	if err := makeTopics(t.Context(), client, services.TopicSettings{}); err != nil {
 		t.Fatal(err)
 	}
 

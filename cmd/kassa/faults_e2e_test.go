@@ -13,8 +13,10 @@ import (
 	"go.uber.org/goleak"
 
 	"kassa/kafkaops"
+	"kassa/kafkaops/embedded"
 	"kassa/kafkaops/local"
 	"kassa/kafkaops/watch"
+	"kassa/services/events"
 )
 
 // Fifty faults leave no JVM, no goroutine and no descriptor behind that was not there before the first.
@@ -26,7 +28,25 @@ func TestE2EFiftyFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer cluster.Close()
-	s, err := openShop(t.Context(), cluster, slog.New(slog.DiscardHandler))
+	fiftyFaults(t, cluster)
+	if pids := jvms(tmp); len(pids) != 3 {
+		t.Errorf("%d brokers run", len(pids))
+	}
+}
+
+// Simulated brokers leave nothing behind either, nor do their clients in this process.
+func TestE2EFiftyFaultsOfSimulatedBrokers(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	cluster, err := embedded.Start(t.Context(), embedded.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	fiftyFaults(t, cluster)
+}
+
+func fiftyFaults(t *testing.T, cluster kafkaops.Cluster) {
+	s, err := openShop(t.Context(), cluster, slog.New(slog.DiscardHandler), shopConfig{Products: events.DefaultCart()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +82,7 @@ func TestE2EFiftyFaults(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
 		before := s.Figures().Complete
-		if _, err := s.Checkout(ctx); err != nil {
+		if _, err := s.Checkout(ctx, "ann", events.DefaultCart()); err != nil {
 			t.Fatal(err)
 		}
 		wait("the order is complete", func(*watch.State) bool { return s.Figures().Complete > before })
@@ -116,9 +136,6 @@ func TestE2EFiftyFaults(t *testing.T) {
 	const slack = 12
 	if g > goroutines+slack || d > descriptors+slack {
 		t.Errorf("goroutines %d → %d, descriptors %d → %d", goroutines, g, descriptors, d)
-	}
-	if pids := jvms(tmp); len(pids) != 3 {
-		t.Errorf("%d brokers run", len(pids))
 	}
 	if got := s.Figures(); got.Complete != got.Accepted {
 		t.Errorf("%d orders accepted, %d complete", got.Accepted, got.Complete)

@@ -20,37 +20,51 @@ type clusterFlags struct {
 	dataDir   string
 	ports     string
 	profile   string
+	services  string
+	given     func(flag string) bool
 }
 
 func (f *clusterFlags) register(cmd *cobra.Command) {
 	fl := cmd.Flags()
-	fl.StringVar(&f.provider, "cluster", "auto", "where the brokers come from: auto, local")
+	f.given = fl.Changed
+	fl.StringVar(&f.provider, "cluster", providerAuto, "where the brokers come from: auto, local (real ones), compose (real ones in Docker), embedded (simulated, nothing to install)")
 	fl.StringVar(&f.kafkaHome, "kafka-home", os.Getenv("KAFKA_HOME"), "an unpacked Kafka 4.0 or later, instead of fetching one with Maven (KAFKA_HOME)")
 	fl.StringVar(&f.dataDir, "data-dir", "", "keep the brokers' data in this directory; without it the data is temporary")
 	fl.StringVar(&f.ports, "ports", "", "three client ports such as 9094,9095,9096 (the default, or free ones when those are taken)")
 	fl.StringVar(&f.profile, "profile", kafkaops.FastFailover().Name, "the brokers' settings: fast-failover, stock")
 	// The shell completes what can be known.
-	_ = cmd.RegisterFlagCompletionFunc("cluster", cobra.FixedCompletions([]string{"auto", "local"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("cluster", cobra.FixedCompletions([]string{providerAuto, providerLocal, providerCompose, providerEmbedded}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions([]string{"fast-failover", "stock"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// config turns the flags into the provider's settings.
-func (f *clusterFlags) config() (local.Config, error) {
-	cfg := local.Config{KafkaHome: f.kafkaHome, DataDir: f.dataDir}
-	if f.provider != "auto" && f.provider != "local" {
-		return cfg, usageError{fmt.Errorf("--cluster is auto or local, not %q", f.provider)}
+// registerServices adds the flag of those who run the shop on the cluster.
+func (f *clusterFlags) registerServices(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.services, "services", "", "with --cluster compose: embed runs the shop's services in this process, connect uses those in the containers (the default: connect if they run)")
+	_ = cmd.RegisterFlagCompletionFunc("services", cobra.FixedCompletions([]string{servicesEmbed, servicesConnect}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// source turns the flags into where the cluster comes from.
+func (f *clusterFlags) source() (*source, error) {
+	src := &source{provider: f.provider, services: f.services, local: local.Config{KafkaHome: f.kafkaHome, DataDir: f.dataDir}}
+	for _, flag := range []string{"data-dir", "kafka-home"} {
+		if f.given(flag) {
+			src.localOnly = "--" + flag
+		}
+	}
+	if err := src.check(); err != nil {
+		return nil, err
 	}
 	profile, err := kafkaops.ProfileByName(f.profile)
 	if err != nil {
-		return cfg, usageError{err}
+		return nil, usageError{err}
 	}
-	cfg.Profile = profile
+	src.local.Profile = profile
 	if f.ports != "" {
-		if cfg.Ports, err = parsePorts(f.ports); err != nil {
-			return cfg, usageError{err}
+		if src.local.Ports, err = parsePorts(f.ports); err != nil {
+			return nil, usageError{err}
 		}
 	}
-	return cfg, nil
+	return src, nil
 }
 
 func parsePorts(text string) ([]int, error) {

@@ -6,21 +6,16 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"kassa/kafkaops"
-	"kassa/kafkaops/local"
 	"kassa/services"
-	"kassa/services/analytics"
-	"kassa/services/email"
 	"kassa/services/order"
 	"kassa/services/payment"
 )
@@ -41,19 +36,19 @@ func newCluster() *cobra.Command {
 		Example: "kassa cluster\nkassa cluster --data-dir ./kassa-data --ports 9194,9195,9196",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := from.config()
+			src, err := from.source()
 			if err != nil {
 				return err
 			}
 			ctx, stop := untilSignal(cmd.Context())
 			defer stop()
 			errs := cmd.ErrOrStderr()
-			cfg.Log = slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: slog.LevelWarn}))
-			if err := local.Preflight(ctx, cfg); err != nil {
+			src.local.Log = slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: slog.LevelWarn}))
+			if err := src.preflight(ctx); err != nil {
 				return err
 			}
 			var said string
-			cluster, err := local.Start(ctx, cfg, func(p kafkaops.Progress) {
+			cluster, err := src.start(ctx, func(p kafkaops.Progress) {
 				if text := p.Step; text != said {
 					said = text
 					fmt.Fprintln(errs, "kassa: "+text)
@@ -65,8 +60,12 @@ func newCluster() *cobra.Command {
 				}
 				return err
 			}
-			if note := cluster.Info().Note; note != "" {
-				fmt.Fprintln(errs, "kassa: "+note)
+			info := cluster.Info()
+			if info.Simulated {
+				fmt.Fprintln(errs, "kassa: SIMULATED: "+info.Why)
+			}
+			if info.Note != "" {
+				fmt.Fprintln(errs, "kassa: "+info.Note)
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), strings.Join(cluster.Bootstrap(), ","))
 			<-ctx.Done()
@@ -82,13 +81,20 @@ func newCluster() *cobra.Command {
 
 // newService is `kassa service NAME`: one service alone, on any cluster.
 func newService() *cobra.Command {
-	var brokers, instance, listen string
-	names := []string{"payment", "order", "email", "analytics"}
+	var (
+		brokers, instance, listen string
+		asJSON                    bool
+		mails                     mailFlags
+		deliver                   deliveryFlag
+		acks                      acksFlag
+	)
+	names := serviceNames()
 	cmd := &cobra.Command{
-		Use:       "service " + strings.Join(names, "|"),
-		Short:     "Run one service alone, headless",
-		Long:      "service runs one of the four services on the cluster at --brokers until it is told to end.\nanalytics writes a line an event on standard output; logs go to standard error.",
-		Example:   "kassa service payment --brokers 127.0.0.1:9094,127.0.0.1:9095,127.0.0.1:9096\nkassa service order --brokers 127.0.0.1:9094",
+		Use:   "service " + strings.Join(names, "|"),
+		Short: "Run one service alone, headless",
+		Long: "service runs one of the four services on the cluster at --brokers until it is told to end.\nanalytics writes a line an event on standard output, and the totals on standard error at its end and on SIGUSR1; logs go to standard error.\n" +
+			"email sends its mails to --smtp; without it they are caught in the process, counted, and delivered to nobody.",
+		Example:   "kassa service payment --brokers 127.0.0.1:9094,127.0.0.1:9095,127.0.0.1:9096\nkassa service order --brokers 127.0.0.1:9094\nkassa service analytics --json | jq .event.userId",
 		ValidArgs: names,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 1 {
@@ -105,83 +111,70 @@ func newService() *cobra.Command {
 			if err != nil {
 				return usageError{err}
 			}
-			if instance == "" {
-				instance = uuid.NewString()
+			mailing, err := mails.config()
+			if err != nil {
+				return err
+			}
+			if asJSON && args[0] != "analytics" {
+				return usageError{fmt.Errorf("--json is for analytics: %s writes no lines", args[0])}
+			}
+			if instance, err = instanceName(instance); err != nil {
+				return err
 			}
 			ctx, stop := untilSignal(cmd.Context())
 			defer stop()
 			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)).With("service", args[0])
 			client := kafkaops.ClientOptions(bootstrap)
 			log.Info("starting", "brokers", brokers, "instance", instance)
-			if err := makeTopics(ctx, client); err != nil {
+			if err := makeTopics(ctx, client, services.TopicSettings{}); err != nil {
 				if ctx.Err() != nil {
 					return nil
 				}
 				return &kafkaops.UserError{Message: fmt.Sprintf("no topic could be made on %s within %s: check --brokers and that the cluster is up (%v)", brokers, topicsWithin, err), Err: err}
 			}
-			cfg := services.Config{Client: client, Instance: instance, Log: log}
+			cfg := services.Config{Client: client, Instance: instance, Delivery: deliver.Delivery, Log: log}
 			switch args[0] {
 			case "payment":
-				p, err := payment.New(payment.Config{Client: client, Log: log})
-				if err != nil {
-					return err
-				}
-				return servePayment(ctx, p, listen, log)
+				return servePayment(ctx, payment.Config{Client: client, Acks: acks.Acks, Log: log}, listen)
 			case "order":
 				return run1(ctx, services.NewRunner(order.Service(), cfg))
 			case "email":
-				return run1(ctx, services.NewRunner(email.Service(), cfg))
+				return runEmail(ctx, mailing, cfg)
 			default:
-				return run1(ctx, services.NewRunner(analytics.New(os.Stdout).Service(), cfg))
+				return runAnalytics(ctx, cfg, asJSON, os.Stdout, cmd.ErrOrStderr())
 			}
 		},
 	}
+	deliver.register(cmd)
+	acks.register(cmd)
 	fl := cmd.Flags()
 	fl.StringVar(&brokers, "brokers", "127.0.0.1:9094,127.0.0.1:9095,127.0.0.1:9096", "bootstrap servers, host:port separated by commas")
-	fl.StringVar(&instance, "instance", "", "a name that no other running copy has, for stable transactional ids; random when empty")
-	fl.StringVar(&listen, "listen", "127.0.0.1:8000", "where payment takes POST /payment-service")
+	fl.StringVar(&instance, "instance", "", "a name that no other running copy has, for stable transactional ids; @hostname takes this machine's (a container's); random when empty")
+	fl.BoolVar(&asJSON, "json", false, "analytics writes JSON lines, and the totals as the last of them")
+	fl.StringVar(&listen, "listen", "", "where payment takes POST /payment-service (the default is "+usualDoor+", or a free port when that is taken)")
+	mails.register(cmd)
 	return cmd
+}
+
+// instanceName is what no other running copy is called.
+func instanceName(given string) (string, error) {
+	switch given {
+	case "":
+		return uuid.NewString(), nil
+	case "@hostname":
+		name, err := os.Hostname()
+		if err != nil {
+			return "", &kafkaops.UserError{Message: fmt.Sprintf("this machine's name cannot be found (%v): give another --instance", err), Err: err}
+		}
+		return name, nil
+	}
+	return given, nil
 }
 
 // run1 runs a service until it is told to end.
 func run1(ctx context.Context, r *services.Runner) error {
 	if err := r.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		return err
-	}
-	return nil
-}
-
-// drain is how long payment waits for what was accepted to be acknowledged before it ends.
-const drain = 5 * time.Second
-
-// servePayment takes checkouts over HTTP until ctx ends, then lets what is under way finish.
-func servePayment(ctx context.Context, p *payment.Service, listen string, log *slog.Logger) error {
-	finish := func() {
-		ctx, cancel := context.WithTimeout(context.Background(), drain)
-		defer cancel()
-		if err := p.Close(ctx); err != nil {
-			log.Warn("payments were pending at the end: their outcome is unknown", "err", err)
-		}
-	}
-	l, err := net.Listen("tcp", listen)
-	if err != nil {
-		finish()
-		return &kafkaops.UserError{Message: fmt.Sprintf("payment cannot listen on %s (%v): choose another address with --listen", listen, err), Err: err}
-	}
-	srv := payment.Server(p)
-	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(l) }()
-	log.Info("taking checkouts", "url", "http://"+l.Addr().String()+"/payment-service")
-	select {
-	case err = <-ended:
-	case <-ctx.Done():
-		shut, cancel := context.WithTimeout(context.Background(), drain)
-		defer cancel()
-		err = srv.Shutdown(shut)
-	}
-	finish()
-	if err != nil && !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve payments: %w", err)
 	}
 	return nil
 }

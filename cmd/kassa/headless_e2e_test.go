@@ -201,4 +201,14 @@ func TestE2EServicesAlone(t *testing.T) {
 			t.Errorf("analytics does not tell of %q:\n%s", text, all)
 		}
 	}
+	for _, end := range []syscall.Signal{syscall.SIGUSR1, syscall.SIGTERM} { // the totals when asked, and at the end
+		times := strings.Count(analytics.errs.String(), "revenue") + 1
+		if err := analytics.cmd.Process.Signal(end); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "the totals are there", func() bool { return strings.Count(analytics.errs.String(), "revenue") == times })
+	}
+	if code := analytics.wait(); code != 0 || !strings.Contains(analytics.errs.String(), "1  100.0 %") {
+		t.Errorf("exit code %d, and the totals are\n%s", code, analytics.errs)
+	}
 }

@@ -17,10 +17,13 @@ var rooms = []struct {
 	never []string // packages of others
 }{
 	{"kassa/services/events", nil, []string{"github.com/", "golang.org/", "charm.land/"}},
+	// The ledger shares nothing with what it judges.
+	{"kassa/services/ledger", nil, []string{"charm.land/"}},
 	{"kassa/services", nil, []string{"charm.land/"}},
 	{"kassa/kafkaops", nil, []string{"charm.land/"}},
 	{"kassa/tui", []string{"kassa/kafkaops", "kassa/services"}, []string{"github.com/twmb/franz-go"}},
-	{"kassa/cmd", []string{"kassa/tui", "kassa/kafkaops", "kassa/services"}, nil},
+	{"kassa/compose", nil, []string{"github.com/", "golang.org/", "charm.land/"}},
+	{"kassa/cmd", []string{"kassa/tui", "kassa/kafkaops", "kassa/services", "kassa/compose"}, nil},
 }
 
 // Imports point one way: cmd → tui → kafkaops, services → events.

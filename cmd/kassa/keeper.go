@@ -24,10 +24,10 @@ const (
 )
 
 // reset leaves whatever mode the screen may have set: synchronized output, mouse, paste, focus, keyboard enhancements, hidden
-// cursor, colours, alternate screen.
+// cursor, colours (also those that a theme has the terminal take on), alternate screen.
 var reset = ansi.ResetModeSynchronizedOutput + ansi.ResetModeMouseButtonEvent + ansi.ResetModeMouseAnyEvent +
 	ansi.ResetModeMouseExtSgr + ansi.ResetModeBracketedPaste + ansi.ResetModeFocusEvent +
-	ansi.PopKittyKeyboard(1) + ansi.ResetModifyOtherKeys + ansi.SetModeTextCursorEnable + ansi.ResetStyle + ansi.ResetModeAltScreenSaveCursor
+	ansi.PopKittyKeyboard(1) + ansi.ResetModifyOtherKeys + ansi.SetModeTextCursorEnable + ansi.ResetBackgroundColor + ansi.ResetForegroundColor + ansi.ResetStyle + ansi.ResetModeAltScreenSaveCursor
 
 // keeper is kassa's end of it.
 type keeper struct {

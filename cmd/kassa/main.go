@@ -51,7 +51,7 @@ func run() int {
 	err := fang.Execute(context.Background(), newRoot(),
 		fang.WithVersion(version),
 		fang.WithErrorHandler(func(w io.Writer, _ fang.Styles, err error) {
-			if !errors.Is(err, errBadVerdict) {
+			if !errors.Is(err, errBadVerdict) && !errors.Is(err, errNoVerdict) {
 				fmt.Fprintln(w, "kassa: "+oneLine(err))
 			}
 		}))
@@ -88,7 +88,7 @@ type usageError struct{ error }
 
 func newRoot() *cobra.Command {
 	root := newScreen()
-	root.AddCommand(newCluster(), newService(), newDoctor())
+	root.AddCommand(newCluster(), newService(), newTopics(), newReady(), newDoctor(), newDLQ(), newAudit(), newDrill(), newCompare())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	return root
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -39,6 +40,14 @@ func guarded(t testing.TB, cfg local.Config) *local.Cluster {
 	return cluster
 }
 
+// shopLog is the test's output with KASSA_LOG=1, else nowhere.
+func shopLog(t testing.TB) *slog.Logger {
+	if os.Getenv("KASSA_LOG") == "" {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(t.Output(), nil))
+}
+
 // At least 2,000 checkouts at 200/s while each broker in turn is killed and started again: each accepted one is once in all three
 // topics, by a reader that shares no code with the services.
 func TestE2ENoOrderIsLostOrDoubled(t *testing.T) {
@@ -47,7 +56,7 @@ func TestE2ENoOrderIsLostOrDoubled(t *testing.T) {
 		least = 2000
 	)
 	cluster := guarded(t, local.Config{})
-	shop, err := openShop(t.Context(), cluster, slog.New(slog.DiscardHandler))
+	shop, err := openShop(t.Context(), cluster, shopLog(t), shopConfig{Products: events.DefaultCart()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,68 +7,106 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime"
-	"runtime/debug"
-	"sync"
 	"syscall"
-	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"kassa/kafkaops"
-	"kassa/kafkaops/local"
+	"kassa/services/load"
+	"kassa/services/payment"
 	"kassa/tui"
 )
-
-// framesPerSecond caps how often the screen is written. People see no more, and a core is not for drawing.
-const framesPerSecond = 20
 
 // newScreen is kassa itself: the shop, its cluster and the screen, in one process.
 func newScreen() *cobra.Command {
 	var (
 		from    clusterFlags
+		mails   mailFlags
+		deliver deliveryFlag
+		acks    acksFlag
+		doors   doorFlag
+		looks   lookFlags
 		logFile string
 		mouse   bool
 		rate    int
+		file    string
 	)
 	cmd := &cobra.Command{
 		Use:   "kassa",
 		Short: "A checkout on three Kafka brokers that you may break",
-		Long: "kassa runs an e-commerce checkout (payment → order → email) on three real Kafka brokers.\n" +
-			"Press c to check out, 5 and K to kill a broker, and watch the leaders move and the orders survive.",
-		Example: "kassa\nkassa --data-dir ./kassa-data\nKAFKA_HOME=/opt/kafka kassa",
+		Long: "kassa runs an e-commerce checkout (payment → order → email) on three Kafka brokers: real ones where Java is at hand,\n" +
+			"else simulated ones. Press c to check out, 5 and K to kill a broker, and watch the leaders move and the orders survive.",
+		Example: "kassa\nkassa --cluster embedded\nkassa --data-dir ./kassa-data\nKAFKA_HOME=/opt/kafka kassa",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := from.config()
+			src, err := from.source()
 			if err != nil {
 				return err
 			}
-			if rate < 1 || rate > 2000 {
-				return usageError{fmt.Errorf("--rate is 1 to 2000 orders a second, not %d", rate)}
+			products, err := loadCatalogue(file)
+			if err != nil {
+				return err
+			}
+			mailing, err := mails.config()
+			if err != nil {
+				return err
+			}
+			if rate < 1 || rate > load.MaxRate {
+				return usageError{fmt.Errorf("--rate is 1 to %d orders a second, not %d", load.MaxRate, rate)}
+			}
+			screen := tui.Config{Catalogue: products, CartLimit: payment.MaxItems, Mouse: mouse, Alone: alone(), LoadRate: rate}
+			if err := looks.into(&screen); err != nil {
+				return err
 			}
 			if err := checkTerminal(); err != nil {
 				return err
 			}
-			file, path, err := openLog(logFile)
+			logs, path, err := openLog(logFile)
 			if err != nil {
 				return err
 			}
-			defer file.Close()
-			cfg.Log = slog.New(slog.NewTextHandler(file, nil))
-			crashLog(file)
-			if err := local.Preflight(cmd.Context(), cfg); err != nil {
+			defer logs.Close()
+			src.local.Log = slog.New(slog.NewTextHandler(logs, nil))
+			screen.LogFile, screen.Log = path, src.local.Log
+			crashLog(logs)
+			if err := src.look(cmd.Context()); err != nil { // an engine is asked behind the screen
 				return err
 			}
-			return runScreen(cmd.Context(), cfg, tui.Config{LogFile: path, Mouse: mouse, LoadRate: rate})
+			if src.services == servicesConnect && doors.addr != "" && doors.addr != noDoor {
+				return usageError{errors.New("--http is for a payment service in this process, and --services connect uses the one in its container: leave one of them out")}
+			}
+			var door *door
+			if src.services != servicesConnect { // the container's door may be on the same port
+				if door, err = doors.open(); err != nil {
+					return err
+				}
+			}
+			s := &session{src: src, doors: doors, shopCfg: shopConfig{Products: products, Mail: mailing, Delivery: deliver.Delivery, Acks: acks.Acks, Door: door}}
+			return runScreen(cmd.Context(), s, screen)
 		},
 	}
 	from.register(cmd)
+	from.registerServices(cmd)
+	mails.register(cmd)
+	deliver.register(cmd)
+	acks.register(cmd)
+	doors.register(cmd)
+	looks.register(cmd)
 	cmd.Flags().StringVar(&logFile, "log-file", "", "where logs go (the default is in the user's cache directory)")
 	cmd.Flags().BoolVar(&mouse, "mouse", true, "click focuses and the wheel scrolls; off leaves the mouse to the terminal")
-	cmd.Flags().IntVar(&rate, "rate", 50, "orders a second that b turns on, 1 to 2000")
+	cmd.Flags().StringVar(&file, "catalogue", "", "a YAML or JSON file of what the shop sells: a list of id, name, price, image, description")
+	cmd.Flags().IntVar(&rate, "rate", 50, fmt.Sprintf("orders a second that b turns on, 1 to %d", load.MaxRate))
 	return cmd
+}
+
+// alone says that no shell can take the terminal over and give it back (job control). A process group that is its session's first has no parent that could:
+// the kernel does not stop it, and whoever waits to be continued waits for good.
+func alone() bool {
+	session, err := unix.Getsid(0)
+	return err == nil && session == unix.Getpgrp()
 }
 
 // checkTerminal refuses what the screen cannot be drawn on.
@@ -89,39 +127,20 @@ func checkTerminal() error {
 	return nil
 }
 
-// leaveWithin is how long the end may take: the data is temporary, or safe on the disk.
-const (
-	leaveWithin = 1800 * time.Millisecond
-	goodbyes    = 400 * time.Millisecond
-)
-
 // runScreen shows the screen until a person leaves, then ends all that was started.
-func runScreen(parent context.Context, cluster local.Config, cfg tui.Config) error {
+func runScreen(parent context.Context, s *session, cfg tui.Config) error {
 	ctx, cancel := context.WithCancel(parent)
 	defer cancel()
 
-	// The brokers need the machine more than we do. With one processor Go's scheduler wakes no others for work of microseconds: at rest
-	// that halved what kassa takes of a core (8.3 to 4.8 %), at 200 orders a second it took 3 points off. The collector is
-	// told to use memory instead: what lives here is some 20 MB. Values that the user has set stand.
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(1)
-	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
-	}
-
+	tune(s.src.provider == providerEmbedded)
 	keeper, err := startKeeper(os.Stdout, cfg.LogFile)
 	if err != nil {
-		cluster.Log.Warn("the terminal will not be restored after a crash", "err", err)
+		cfg.Log.Warn("the terminal will not be restored after a crash", "err", err)
 	}
 
-	var started starting
-	cfg.Catalogue = catalogue()
-	cfg.Start = func(ctx context.Context, progress func(kafkaops.Progress)) (*tui.Backend, error) {
-		return started.up(ctx, cluster, progress)
-	}
+	cfg.Start, cfg.Switch, cfg.Providers = s.up, s.change, s.providers
 	model := tui.New(ctx, cfg)
-	program := tea.NewProgram(model, tea.WithFPS(framesPerSecond))
+	program := tea.NewProgram(model, tea.WithFPS(tui.FramesPerSecond))
 
 	// Bubble Tea leaves on SIGINT and SIGTERM; a terminal that goes away sends SIGHUP.
 	hup := make(chan os.Signal, 1)
@@ -135,12 +154,15 @@ func runScreen(parent context.Context, cluster local.Config, cfg tui.Config) err
 		}
 	}()
 
-	_, err = program.Run()
+	last, err := program.Run()
 	cancel()
 	if !errors.Is(err, tea.ErrProgramPanic) {
 		keeper.dismiss()
 	}
-	started.down(cluster)
+	s.down()
+	if m, ok := last.(*tui.Model); ok { // another than the first where the brokers were changed
+		model = m
+	}
 	switch {
 	case model.Err() != nil:
 		return model.Err()
@@ -148,52 +170,4 @@ func runScreen(parent context.Context, cluster local.Config, cfg tui.Config) err
 		return nil
 	}
 	return fmt.Errorf("the screen ended: %w", err)
-}
-
-// starting is a cluster and a shop that may still be on their way up when it is time to leave.
-type starting struct {
-	mu      sync.Mutex // held while they come up
-	shop    *shop
-	cluster *local.Cluster
-}
-
-// up starts the cluster, then the shop on it.
-func (s *starting) up(ctx context.Context, cfg local.Config, progress func(kafkaops.Progress)) (*tui.Backend, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	cluster, err := local.Start(ctx, cfg, progress)
-	if err != nil {
-		return nil, err
-	}
-	s.cluster = cluster
-	progress(kafkaops.Progress{Step: "opening the shop", Nodes: cluster.Nodes()})
-	s.shop, err = openShop(ctx, cluster, cfg.Log)
-	if err != nil {
-		return nil, err
-	}
-	return s.shop.backend(cluster), nil
-}
-
-// down ends both, and gives up waiting when it takes too long: the guard ends the brokers in any case.
-func (s *starting) down(cfg local.Config) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.shop != nil && cfg.DataDir != "" {
-			// The data stays: let the services leave their groups and what is pending be acknowledged.
-			s.shop.close(goodbyes)
-		}
-		if s.cluster != nil {
-			if err := s.cluster.Close(); err != nil {
-				cfg.Log.Error("closing the cluster", "err", err)
-			}
-		}
-	}()
-	select {
-	case <-done:
-	case <-time.After(leaveWithin):
-		cfg.Log.Warn("left before everything was closed")
-	}
 }

@@ -15,7 +15,7 @@ import (
 // again, quit, and nothing is left.
 func TestE2EStory(t *testing.T) {
 	s := newTerminal(t, 120, 40, binary)
-	s.see("3/3 up", "under-replicated 0", "payment      0")
+	s.see("3/3 up", "under-replicated 0", "9 partitions")
 
 	s.press("c")
 	s.see("1 complete", "0 in flight", "✓ acked", "Rs 6,949.70", "order ", "email ")
@@ -48,9 +48,13 @@ func TestE2EStory(t *testing.T) {
 	s.see("3 complete", "0 in flight")
 
 	s.press("2", "k", "Enter")
+	s.see("COMPLETE", "payment-successful/", "in a transaction")
+	s.press("Enter")
 	s.see("partition", "offset", "ce_type", `"userId"`)
 	s.press("Escape") // on its own: with another key behind it a terminal would read alt and that key
 	s.until("the record is closed", func() bool { return !strings.Contains(s.screen(), `"userId"`) })
+	s.press("Escape")
+	s.until("the checkout is closed", func() bool { return !strings.Contains(s.screen(), "COMPLETE") })
 	s.press("z")
 	s.see("payment-successful", "zoom")
 
@@ -65,7 +69,7 @@ func TestE2EStory(t *testing.T) {
 // With two of three brokers down the screen lives and says why nothing can be written, orders wait; after one start all that was pending completes.
 func TestE2ETwoDown(t *testing.T) {
 	s := newTerminal(t, 120, 40, binary+" --rate 50")
-	s.see("3/3 up", "under-replicated 0", "payment      0")
+	s.see("3/3 up", "under-replicated 0", "9 partitions")
 	s.press("b")
 	s.see("load on", "50/s orders")
 	s.press("5", "g", "K", "y")
@@ -157,7 +161,7 @@ func TestE2ERefusals(t *testing.T) {
 		{"dumb", 80, 24, "TERM=dumb " + binary, "TERM=dumb"},
 		{"no terminal", 80, 24, binary + " | cat; false", "needs a terminal"},
 		{"wrong flag", 80, 24, binary + " --nonsense", "unknown flag: --nonsense"},
-		{"wrong cluster", 80, 24, binary + " --cluster moon", "auto or local"},
+		{"wrong cluster", 80, 24, binary + " --cluster moon", "auto, local, compose or embedded"},
 		{"wrong home", 80, 24, binary + " --kafka-home /nonexistent", "/nonexistent"},
 		{"no Java", 80, 24, "JAVA_HOME=/nonexistent PATH=/usr/bin:/bin " + binary + " --cluster local", "Java"},
 		{"read-only", 80, 24, binary + " --data-dir /proc/kassa", "/proc/kassa"},

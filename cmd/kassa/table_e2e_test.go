@@ -30,7 +30,7 @@ func TestFaultTable(t *testing.T) {
 		"Leaders counts the nine partitions whose leader is not the preferred one, ISR those that lack a replica.\n\n" +
 		"| fault | after | header | brokers | partitions | orders | timeline |\n|---|---|---|---|---|---|---|\n")
 	s := newTerminal(t, 120, 40, binary+" --rate 50")
-	s.see("3/3 up", "under-replicated 0", "payment      0")
+	s.see("3/3 up", "under-replicated 0", "9 partitions")
 	s.press("b", "5")
 	s.see("load on", "50/s orders")
 	well := func() {
@@ -63,9 +63,7 @@ func TestFaultTable(t *testing.T) {
 		{"pause of a leader", func() { point(follower()); s.press("p", "y") }, func() { s.press("p", "y") }},
 		{"pause of the controller", func() { s.press("5", "C", "p", "y") }, func() { s.press("p", "y") }},
 		{"restart", func() { point(follower()); s.press("r", "y") }, func() {}},
-		{"rolling restart", func() { s.press("5", "R", "y") }, func() {
-			s.until("three restarts", func() bool { return strings.Count(s.screen(), "restart broker") >= 3 })
-		}},
+		{"rolling restart", func() { s.press("5", "R", "y") }, func() {}}, // leaders stay moved until the third is back
 		{"two of three down", func() { point("1"); s.press("K", "y"); s.see("2/3 up"); s.press("j", "K", "y") }, func() {
 			s.press("S", "y")
 			s.see("2/3 up")

@@ -61,6 +61,8 @@ func newTerminal(t testing.TB, w, h int, command string, env ...string) *termina
 	// The shell notes how the program ended; then the pane stays, so that its state can be looked at.
 	script := fmt.Sprintf("%s; echo \"exit $?\"; exec sleep 600", command)
 	args := []string{"-f", "/dev/null", "new-session", "-d", "-s", "t", "-x", strconv.Itoa(w), "-y", strconv.Itoa(h)}
+	// What the person at this machine has chosen about the screen is theirs.
+	env = append([]string{configEnv + "=" + filepath.Join(dir, "screen.yaml")}, env...)
 	for _, e := range append(env, "TMPDIR="+term.tmp, "KAFKA_HOME=") {
 		args = append(args, "-e", e)
 	}

@@ -1,0 +1,27 @@
+package tui
+
+import (
+	"strings"
+	"testing"
+
+	"kassa/kafkaops/tail"
+)
+
+// A value is shown as what it is. JSON whose text is no UTF-8 would lose the very bytes that somebody opened it for.
+func TestValuesAreShownAsWhatTheyAre(t *testing.T) {
+	for _, c := range []struct{ name, value, want string }{
+		{"JSON", `{"userId":"guest"}`, `"userId": "guest"`},
+		{"text", "no JSON\x1b[2J", "no JSON␛[2J"},
+		{"JSON with bytes that are no UTF-8", "{\"userId\":\"\xff\xfe\"}", "22 ff fe 22"},
+		{"bytes", "\x00\xff", "00 ff"},
+		{"empty", "", "empty"},
+	} {
+		lines := strings.Join(valueLines(tail.Record{Value: []byte(c.value), Size: len(c.value)}, Styles{}), "\n")
+		if !strings.Contains(lines, c.want) {
+			t.Errorf("%s: %q, want %q in it", c.name, lines, c.want)
+		}
+	}
+	if lines := valueLines(tail.Record{}, Styles{}); len(lines) != 1 || !strings.Contains(lines[0], "tombstone") {
+		t.Errorf("a tombstone: %q", lines)
+	}
+}
