@@ -600,12 +600,12 @@ func pictured(t *testing.T, cluster kafkaops.Cluster) {
 	t.Logf("%d runs of Kafka's tools, %d of them asked again", j.tools.runs, j.retries+rest.retries)
 }
 
-// paneRow matches the rows of pane 6, zoomed, in its three views.
+// These match the rows of pane 6, zoomed and so within the focus's heavy border, in the views that a tool of Kafka's has.
 var (
-	partitionRow = regexp.MustCompile(`(?m)^│ (\S*) +(\d) (?:\d→)?(\d) +\d≠? +((?:\d )+) +((?:\d )+)`)
-	groupRow     = regexp.MustCompile(`(?m)^│ (\S+) +(\S+) +(\w+)/(\S+) +(\d) +(\d+) +(–|\d+) +\d+`)
+	partitionRow = regexp.MustCompile(`(?m)^[│┃] (\S*) +(\d) (?:\d→)?(\d) +\d≠? +((?:\d )+) +((?:\d )+)`)
+	groupRow     = regexp.MustCompile(`(?m)^[│┃] (\S+) +(\S+) +(\w+)/(\S+) +(\d) +(\d+) +(–|\d+) +\d+`)
 	quorumRow    = regexp.MustCompile(`leader (\d) epoch (\d+) high watermark`)
-	voterRow     = regexp.MustCompile(`(?m)^│ (\d) +(voter|leader|observer) `)
+	voterRow     = regexp.MustCompile(`(?m)^[│┃] (\d) +(voter|leader|observer) `)
 )
 
 // The same as a person sees it: the panes of the running program, beside the tools, with all brokers up and with one dead.
@@ -683,6 +683,8 @@ func TestE2EThePanesShowWhatKafkasToolsSay(t *testing.T) {
 			}
 			return []string{fmt.Sprintf("leader %s epoch %s", head[1], head[2]), fmt.Sprint("voters ", sorted(voters)), fmt.Sprint("observers ", sorted(observers))}
 		})
+		s.press("v")
+		s.see("▸topics")
 		s.press("v")
 		s.press("z")
 		s.see("▸partitions", "5 brokers")

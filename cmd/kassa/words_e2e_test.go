@@ -77,8 +77,8 @@ func TestE2EWords(t *testing.T) {
 	s.see("1  latest", "2  earliest")
 	s.press("2")
 	s.see("O carts", "FROM the beginning 100 to come", "cart number ")
-	s.press("G") // asks for the next page, which is the last
-	s.see("O carts", "PAUSED")
+	s.press("G") // asks for the next page, which is the last; another pane is paused too
+	s.until("the reading is at its end", func() bool { return regexp.MustCompile(`O carts ━+ PAUSED`).MatchString(s.screen()) })
 	s.press("f")
 	s.see("O carts", "LIVE", "cart number 599.")
 	file := filepath.Join(t.TempDir(), "carts.ndjson")

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"os/exec"
@@ -23,6 +24,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"kassa/kafkaops"
+	"kassa/kafkaops/flock"
 )
 
 // up starts real brokers, fetching Kafka the first time.
@@ -338,7 +340,14 @@ func TestTheNextStartClearsWhatAKilledGuardLeft(t *testing.T) {
 	if err != nil || len(left) != 1 {
 		t.Fatalf("left: %v, %v", left, err)
 	}
-	c := up(t, Config{TempDir: dir})
+	eventually(t, "the guard's lock ended with it", func() bool { // the kernel takes a process apart after it killed the children
+		lock, err := flock.Try(filepath.Join(left[0], lockName))
+		if err == nil {
+			lock.Close()
+		}
+		return err == nil
+	})
+	c := up(t, Config{TempDir: dir, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if !missing(left[0]) {
 		t.Errorf("%s is still there", left[0])
 	}

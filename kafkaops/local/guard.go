@@ -209,10 +209,11 @@ func (g *guard) end() int {
 	return code
 }
 
-// removeAll tries more than once: a process that was killed a moment ago, one of Maven's for instance, may still have made a file.
+// removeAll tries for half a second: a process that was killed a moment ago may still have made a file, a JVM even when it is a zombie already, for its other
+// threads end after the first.
 func removeAll(path string) error {
 	var err error
-	for range 5 {
+	for range 50 {
 		if err = os.RemoveAll(path); err == nil {
 			return nil
 		}
