@@ -16,7 +16,7 @@ import (
 )
 
 // A broker that comes back leads a partition that nobody waits for, and takes writes there, before its own come back to it.
-func TestABrokerThatComesBackIsWarmBeforeItLeads(t *testing.T) {
+func TestE2EABrokerThatComesBackIsWarmBeforeItLeads(t *testing.T) {
 	cluster, err := local.Start(t.Context(), local.Config{TempDir: t.TempDir(), Profile: kafkaops.FastFailover()}, nil)
 	if err != nil {
 		t.Fatal(err)

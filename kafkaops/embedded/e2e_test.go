@@ -10,7 +10,7 @@ import (
 )
 
 // What cannot be told by a fake clock takes the stock profile's sessions as long as they are: too long for the quick tests.
-func TestConformanceInRealTime(t *testing.T) {
+func TestE2EConformanceInRealTime(t *testing.T) {
 	for _, c := range conformance.Cases() {
 		if c.RealTime {
 			t.Run(c.Name, func(t *testing.T) { c.Do(t, subject(t, kafkaops.Stock())) })

@@ -41,7 +41,7 @@ func TestConformance(t *testing.T) {
 	for _, p := range []kafkaops.Profile{kafkaops.FastFailover(), kafkaops.Stock()} {
 		for _, c := range conformance.Cases() {
 			if c.RealTime && p.Name != kafkaops.ProfileFastFailover {
-				continue // a session of 9 s, which passes: TestConformanceInRealTime
+				continue // a session of 9 s, which passes: TestE2EConformanceInRealTime
 			}
 			t.Run(p.Name+"/"+c.Name, func(t *testing.T) {
 				if c.RealTime {

@@ -77,7 +77,7 @@ func pids(tb testing.TB, nodes []kafkaops.Node) []identity {
 // live is how many brokers node i says are alive; 0 if it does not answer.
 func live(t *testing.T, c *Cluster, i int) int { return c.ask.Known(t.Context(), i) }
 
-func TestEveryFaultOnRealBrokers(t *testing.T) {
+func TestE2EEveryFaultOnRealBrokers(t *testing.T) {
 	c := up(t, Config{})
 	for i := range nodeCount {
 		if got := live(t, c, i); got != nodeCount {
@@ -169,7 +169,7 @@ func TestEveryFaultOnRealBrokers(t *testing.T) {
 	}
 }
 
-func TestABusyPortMovesTheBrokersAndIsSaid(t *testing.T) {
+func TestE2EABusyPortMovesTheBrokersAndIsSaid(t *testing.T) {
 	if l, err := net.Listen("tcp", loopback(firstClientPort)); err == nil { // else another program makes it busy for us
 		defer l.Close()
 	}
@@ -180,7 +180,7 @@ func TestABusyPortMovesTheBrokersAndIsSaid(t *testing.T) {
 }
 
 // What profile.go calls Kafka's default must be what Kafka calls it, and what it sets must be in force.
-func TestTheProfileIsInForceAndKnowsKafkasDefaults(t *testing.T) {
+func TestE2ETheProfileIsInForceAndKnowsKafkasDefaults(t *testing.T) {
 	c := up(t, Config{})
 	admin := kadm.NewClient(client(t, c))
 	described, err := admin.DescribeBrokerConfigs(t.Context(), 1)
@@ -231,7 +231,7 @@ func TestTheProfileIsInForceAndKnowsKafkasDefaults(t *testing.T) {
 	}
 }
 
-func TestADataDirectoryKeepsARecordOverARestart(t *testing.T) {
+func TestE2EADataDirectoryKeepsARecordOverARestart(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	const topic = "kept"
 	first := up(t, Config{DataDir: dir})
@@ -302,7 +302,7 @@ func startHolder(t *testing.T, dir string) (*exec.Cmd, held) {
 	return cmd, h
 }
 
-func TestNoBrokerOutlivesAKilledKassa(t *testing.T) {
+func TestE2ENoBrokerOutlivesAKilledKassa(t *testing.T) {
 	dir := t.TempDir()
 	kassa, h := startHolder(t, dir)
 	ids := pids(t, h.Nodes)
@@ -321,7 +321,7 @@ func TestNoBrokerOutlivesAKilledKassa(t *testing.T) {
 	})
 }
 
-func TestTheNextStartClearsWhatAKilledGuardLeft(t *testing.T) {
+func TestE2ETheNextStartClearsWhatAKilledGuardLeft(t *testing.T) {
 	dir := t.TempDir()
 	kassa, h := startHolder(t, dir)
 	ids := pids(t, h.Nodes)
@@ -380,7 +380,7 @@ func cacheWithoutArchive(tb testing.TB) string {
 	return dir
 }
 
-func TestTheClassArchiveIsMadeAsideAndUsedByTheNext(t *testing.T) {
+func TestE2ETheClassArchiveIsMadeAsideAndUsedByTheNext(t *testing.T) {
 	cfg := Config{CacheDir: cacheWithoutArchive(t)}
 	first := up(t, cfg)
 	deadline := time.Now().Add(archivePatience)
@@ -426,7 +426,7 @@ func TestTheClassArchiveIsMadeAsideAndUsedByTheNext(t *testing.T) {
 	up(t, cfg)
 }
 
-func TestCloseEndsTheMakingOfAnArchive(t *testing.T) {
+func TestE2ECloseEndsTheMakingOfAnArchive(t *testing.T) {
 	cfg := Config{CacheDir: cacheWithoutArchive(t), TempDir: t.TempDir()}
 	c := up(t, cfg)
 	eventually(t, "archive being made", func() bool { return c.Archive() == "making" })
@@ -447,7 +447,7 @@ func TestCloseEndsTheMakingOfAnArchive(t *testing.T) {
 	}
 }
 
-func TestACorruptJarEndsTheStart(t *testing.T) {
+func TestE2EACorruptJarEndsTheStart(t *testing.T) {
 	cfg := Config{CacheDir: cacheWithoutArchive(t), TempDir: t.TempDir()}
 	jars := pinnedJars(cfg.CacheDir)
 	real, err := filepath.EvalSymlinks(jars.dir)

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-func TestNoRecordIsMissedOrShownTwiceWhileLeadersMove(t *testing.T) {
+func TestE2ENoRecordIsMissedOrShownTwiceWhileLeadersMove(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
 	defer cancel()
 	c, err := local.Start(ctx, local.Config{TempDir: t.TempDir()}, func(kafkaops.Progress) {})

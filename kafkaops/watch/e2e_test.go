@@ -95,7 +95,7 @@ func gone(id int32) func(*State) bool {
 	}
 }
 
-func TestThePictureStaysTrueWhileBrokersDie(t *testing.T) {
+func TestE2EThePictureStaysTrueWhileBrokersDie(t *testing.T) {
 	s := setStage(t)
 	controller := s.w.State().Quorum.Leader
 	follower := controller%3 + 1
@@ -152,7 +152,7 @@ func TestThePictureStaysTrueWhileBrokersDie(t *testing.T) {
 	s.eye.report()
 }
 
-func TestAnAddressThatIsDeadIsNoHindrance(t *testing.T) {
+func TestE2EAnAddressThatIsDeadIsNoHindrance(t *testing.T) {
 	s := setStage(t)
 	w := watching(t, &fixed{seeds: []string{"127.0.0.1:1", s.cluster.Bootstrap()[1]}}, Config{Topics: shop})
 	until(t, w, "all is well", well3)

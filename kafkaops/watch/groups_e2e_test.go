@@ -15,7 +15,7 @@ import (
 
 // Groups of every type are told for what they are and stay in the picture while brokers hang and die, of a watcher too that knows nothing
 // of processes and was given a dead address first. A broker that hangs is not down.
-func TestGroupsStayInThePicture(t *testing.T) {
+func TestE2EGroupsStayInThePicture(t *testing.T) {
 	s := setStage(t)
 	seed(t, s)
 	join(t, s, kgo.ConsumerGroup("classic"))
