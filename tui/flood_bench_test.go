@@ -98,7 +98,8 @@ type flooded struct {
 }
 
 // flood runs the screen at a size while so many records a second come over six topics, as kafkaops/tail hands them on: at most 200 of each topic
-// ten times a second, the others as counts.
+// ten times a second, the others as counts. Three are the flow's, three are read for panes of their own; all six are on the screen, and so are the charts
+// where there is room for them.
 func flood(b *testing.B, w, h, rate, size int) *flooded {
 	b.Helper()
 	procs, gc := runtime.GOMAXPROCS(1), debug.SetGCPercent(400) // as cmd/kassa does
@@ -111,6 +112,7 @@ func flood(b *testing.B, w, h, rate, size int) *flooded {
 		Info: kafkaops.Info{Provider: "local", Version: "4.3.1", Profile: "fast-failover"}, Delivery: "exactly-once",
 		Do: func(context.Context, kafkaops.Fault) error { return nil }, States: states, Batches: batches,
 		Shop: busyShop{stage, float64(rate) / 3, time.Now()}, Load: customers{stage},
+		Log: floodLog{ctx: ctx, rate: rate / 6, size: size},
 	}
 	model := New(ctx, Config{
 		Catalogue: events.DefaultCart(), CartLimit: 100, LoadRate: 50,
@@ -130,7 +132,7 @@ func flood(b *testing.B, w, h, rate, size int) *flooded {
 	})
 	done.Go(func() { feedStates(ctx, stage, states) })
 	if rate > 0 {
-		done.Go(func() { feedRecords(ctx, batches, rate, size) })
+		done.Go(func() { feedRecords(ctx, batches, events.Topics(), rate/2, size) })
 	}
 	b.Cleanup(func() {
 		program.Quit()
@@ -139,8 +141,36 @@ func flood(b *testing.B, w, h, rate, size int) *flooded {
 		_ = in.Close()
 		done.Wait()
 	})
-	return &flooded{b: b, term: term, keys: keys}
+	f := &flooded{b: b, term: term, keys: keys}
+	f.press("M", "mouse") // the screen is up
+	if rate > 0 {
+		for _, topic := range []string{"stock", "clicks", "audit"} {
+			f.press(":topic "+topic+"\r", "O")
+		}
+	}
+	return f
 }
+
+// floodLog has topics that are flooded for whoever opens one.
+type floodLog struct {
+	Log
+	ctx        context.Context
+	rate, size int
+}
+
+func (l floodLog) Topics(context.Context) ([]tail.Topic, error) { return nil, nil }
+
+func (l floodLog) Open(topic string, _ tail.From) (Tail, error) {
+	out := make(floodTail, 1)
+	go feedRecords(l.ctx, out, []string{topic}, l.rate, l.size)
+	return out, nil
+}
+
+type floodTail chan tail.Batch
+
+func (t floodTail) Batches() <-chan tail.Batch { return t }
+func (t floodTail) More()                      {}
+func (t floodTail) Close()                     {}
 
 // feedStates gives a picture of the cluster as often as the watcher does.
 func feedStates(ctx context.Context, s *stage, out chan<- *watch.State) {
@@ -163,9 +193,8 @@ func feedStates(ctx context.Context, s *stage, out chan<- *watch.State) {
 	}
 }
 
-func feedRecords(ctx context.Context, out chan<- tail.Batch, rate, size int) {
+func feedRecords(ctx context.Context, out chan<- tail.Batch, topics []string, rate, size int) {
 	const every, most = 100 * ms, 200
-	topics := append(events.Topics(), "stock", "clicks", "audit")
 	counts := map[string]tail.Count{}
 	offset := int64(0)
 	tick := time.NewTicker(every)
@@ -218,9 +247,8 @@ func (f *flooded) press(key, shows string) time.Duration {
 	}
 }
 
-// settle waits until the screen shows the cluster.
+// settle waits until the panes have filled.
 func (f *flooded) settle() {
-	f.press("M", "mouse")
 	hold(f.b, 2*time.Second)
 	f.term.counts()
 }
