@@ -94,7 +94,7 @@ func (w *warmer) own(ctx context.Context, node int32) (kadm.PartitionDetail, err
 }
 
 func (w *warmer) write(ctx context.Context, part int32) error {
-	client, err := kgo.NewClient(append(probeOptions(w.producer, ProbeTopic), kgo.WithContext(ctx), kgo.ClientID("kassa-warm"))...)
+	client, err := kgo.NewClient(append(probeOptions(w.producer, ProbeTopic), kgo.WithContext(ctx), kgo.ClientID("kassa-warm"), kgo.AllowIdempotentProduceCancellation())...)
 	if err != nil {
 		return err
 	}

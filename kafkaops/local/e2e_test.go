@@ -427,23 +427,33 @@ func TestE2ETheClassArchiveIsMadeAsideAndUsedByTheNext(t *testing.T) {
 }
 
 func TestE2ECloseEndsTheMakingOfAnArchive(t *testing.T) {
-	cfg := Config{CacheDir: cacheWithoutArchive(t), TempDir: t.TempDir()}
-	c := up(t, cfg)
-	eventually(t, "archive being made", func() bool { return c.Archive() == "making" })
-	eventually(t, "its node recorded", func() bool {
-		r, err := readRecord(c.run.file(recordName))
-		return err == nil && len(r) > nodeCount
-	})
-	begin := time.Now()
-	if err := c.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if took := time.Since(begin); took > 2*time.Second {
-		t.Errorf("close took %v", took)
-	}
-	nothingLeft(t, cfg)
-	if left, _ := filepath.Glob(filepath.Join(cfg.CacheDir, "*"+archiveSuffix)); len(left) != 0 {
-		t.Errorf("left in the cache: %v", left)
+	for moment, come := range map[string]func(c *Cluster) bool{
+		"its node is recorded": func(c *Cluster) bool {
+			r, err := readRecord(c.run.file(recordName))
+			return err == nil && len(r) > nodeCount
+		},
+		"records are being written to it": func(c *Cluster) bool {
+			logs, _ := filepath.Glob(c.run.file(asideName, "*", rehearsed+"-*", "*.log"))
+			return slices.ContainsFunc(logs, func(path string) bool { info, err := os.Stat(path); return err == nil && info.Size() > 0 })
+		},
+	} {
+		t.Run(moment, func(t *testing.T) {
+			cfg := Config{CacheDir: cacheWithoutArchive(t), TempDir: t.TempDir()}
+			c := up(t, cfg)
+			eventually(t, "archive being made", func() bool { return c.Archive() == "making" })
+			eventually(t, moment, func() bool { return come(c) })
+			begin := time.Now()
+			if err := c.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(begin); took > 2*time.Second {
+				t.Errorf("close took %v", took)
+			}
+			nothingLeft(t, cfg)
+			if left, _ := filepath.Glob(filepath.Join(cfg.CacheDir, "*"+archiveSuffix)); len(left) != 0 {
+				t.Errorf("left in the cache: %v", left)
+			}
+		})
 	}
 }
 

@@ -260,7 +260,11 @@ func (p *pair) trade(ctx context.Context) error {
 
 // write sends some batches to every partition.
 func (p *pair) write(ctx context.Context, how ...kgo.Opt) error {
-	client, err := kgo.NewClient(p.options(append(how, kgo.RecordPartitioner(kgo.RoundRobinPartitioner()), kgo.DefaultProduceTopic(rehearsed))...)...)
+	client, err := kgo.NewClient(p.options(append(how,
+		kgo.RecordPartitioner(kgo.RoundRobinPartitioner()),
+		kgo.DefaultProduceTopic(rehearsed),
+		kgo.AllowIdempotentProduceCancellation(), // else a write whose brokers are gone outlasts ctx, and who quits waits for it for ever
+	)...)...)
 	if err != nil {
 		return err
 	}

@@ -353,9 +353,17 @@ func (r *reader) rewrite(ctx context.Context, letters []*Letter) ([]Place, error
 	return places, nil
 }
 
-// produce writes records and waits for all of them. The first that the records themselves are to blame for is the error that counts.
+// produce writes records and waits for all of them. The first that the records themselves are to blame for is the error that counts. A client with
+// transactions does not give up what it has sent, whatever becomes of ctx, so this does not wait for it then: the end of the client ends that too.
 func (r *reader) produce(ctx context.Context, records []*kgo.Record) error {
-	results := r.cl.ProduceSync(ctx, records...)
+	written := make(chan kgo.ProduceResults, 1)
+	go func() { written <- r.cl.ProduceSync(ctx, records...) }()
+	var results kgo.ProduceResults
+	select {
+	case results = <-written:
+	case <-ctx.Done():
+		return fmt.Errorf("write to %s: %w", records[0].Topic, context.Cause(ctx))
+	}
 	for _, res := range results {
 		if forGood(res.Err) {
 			return res.Err

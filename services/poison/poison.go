@@ -167,7 +167,8 @@ func headers(n, size int) []kgo.RecordHeader {
 
 // Write writes a record of this kind with a client of its own, and returns it with its place.
 func Write(ctx context.Context, client []kgo.Opt, k Kind) (*kgo.Record, error) {
-	opts := append(append([]kgo.Opt(nil), client...), kgo.ProducerBatchMaxBytes(1048588), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.DisableClientMetrics())
+	opts := append(append([]kgo.Opt(nil), client...), kgo.ProducerBatchMaxBytes(1048588), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.DisableClientMetrics(),
+		kgo.AllowIdempotentProduceCancellation()) // or ctx would not end a write that may have been done
 	if k.Packed {
 		opts = append(opts, kgo.ProducerBatchMaxBytes(16<<20), kgo.ProducerBatchCompression(kgo.GzipCompression()))
 	}
