@@ -85,6 +85,9 @@ func ask(v kafkaops.Verb) func(*Model) tea.Cmd {
 		case v == kafkaops.Cut && n.Process == kafkaops.ProcessCut:
 			f.Verb = kafkaops.Reconnect
 		}
+		if !takesAway(f.Verb) {
+			f.Role = "" // it is for this broker, which may be down because it led: nobody leads then, or another
+		}
 		return m.askAbout(f)
 	}
 }

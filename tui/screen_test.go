@@ -649,6 +649,25 @@ func TestFaultsByRole(t *testing.T) {
 	}
 }
 
+// Who was chosen as the controller and is dead with the quorum can be started all the same.
+func TestADeadControllerIsStartedByItsNumber(t *testing.T) {
+	s := newStage(t, 120, 40).open()
+	s.send(stateMsg{s.cluster()})
+	s.press("5", "C", "K", "y")
+	st := s.cluster()
+	for i := range 2 {
+		st.Nodes[i].Health, st.Nodes[i].Process = watch.Down, kafkaops.ProcessExited
+	}
+	st.Quorum.Known = false // its leader is still what was last known
+	s.send(stateMsg{st})
+	s.press("S")
+	s.has("Start broker 2?")
+	s.press("y")
+	if got, want := s.done[len(s.done)-1], (kafkaops.Fault{Verb: kafkaops.Start, Node: 2}); got != want {
+		t.Errorf("did %v", got)
+	}
+}
+
 func TestAPaneWithoutAPlaceHasTheWholeScreenUntilItIsLeft(t *testing.T) {
 	s := newStage(t, 120, 40).open()
 	s.press("5", "9")

@@ -36,9 +36,9 @@ const (
 	groupRound = time.Second
 )
 
-// Every service is crashed ten times and every broker killed twice while orders come, under both deliveries: none is lost or
+// Every service is crashed ten times and every broker killed while orders come, under both deliveries: none is lost or
 // duplicated, what is repeated is counted as it is, and each partition keeps its order. A plain reader judges that. The full figure takes
-// KASSA_E2E_CHECKOUTS=20000, at 500 a second.
+// KASSA_E2E_CHECKOUTS=20000, at 500 a second, with every broker killed twice.
 func TestE2ECrashesLoseNothing(t *testing.T) {
 	for _, delivery := range []services.Delivery{services.ExactlyOnce, services.AtLeastOnce} {
 		t.Run(delivery.String(), func(t *testing.T) { crashEverything(t, delivery) })
@@ -46,13 +46,13 @@ func TestE2ECrashesLoseNothing(t *testing.T) {
 }
 
 func crashEverything(t *testing.T, delivery services.Delivery) {
-	rate, least, full := 150, 3000, false
+	rate, least, kills, full := 150, 3000, 1, false
 	if text := os.Getenv("KASSA_E2E_CHECKOUTS"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		rate, least, full = 500, n, true
+		rate, least, kills, full = 500, n, 2, true
 	}
 	cluster := guarded(t, local.Config{})
 	started := goleak.IgnoreCurrent()
@@ -100,7 +100,7 @@ func crashEverything(t *testing.T, delivery services.Delivery) {
 	}
 	ends := make(chan error, 1+len(crowd))
 	go func() {
-		for range 2 {
+		for range kills {
 			if err := killEachInTurn(t, cluster, shop); err != nil {
 				ends <- err
 				return
