@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -343,6 +344,33 @@ func TestRetryIsWholeOrNothing(t *testing.T) {
 	}
 	if n := len(s.committed(events.PaymentSuccessful, 6)); n != 6 {
 		t.Errorf("%d payments, want the 3 and 3 retries", n)
+	}
+}
+
+// A retry that was ended returns, though nobody can say whether what it wrote has arrived.
+func TestRetryEndsWithoutBrokers(t *testing.T) {
+	s := newShop(t)
+	s.pay(0, bad)
+	s.until(1)
+	s.stop()
+	ctx, cancel := context.WithCancel(t.Context())
+	s.c.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		s.c.KeepControl()
+		cancel()
+		return nil, io.ErrUnexpectedEOF, true // the connection is cut without an answer
+	})
+	ended := make(chan error, 1)
+	go func() {
+		_, err := s.Retry(ctx, deadletters.Selection{}, func(deadletters.Outcome) {})
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		if err == nil {
+			t.Error("it was done")
+		}
+	case <-time.After(within):
+		t.Fatal("it waits for an answer")
 	}
 }
 
