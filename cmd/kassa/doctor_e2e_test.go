@@ -71,7 +71,8 @@ func TestE2EDoctor(t *testing.T) {
 	contains(t, text, "ok brokers 1, 2 and 3 answer", "ok voters 1, 2 and 3, led by", "each has a leader and all its replicas in sync",
 		"3 replicas, min.insync.replicas 2, unclean election off", "Nothing is at risk", "acks")
 
-	cl, err := kgo.NewClient(append(client, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DisableIdempotentWrite(), kgo.RequiredAcks(kgo.LeaderAck()))...)
+	// Not idempotent; all acks, because no reader sees a record before the followers have it.
+	cl, err := kgo.NewClient(append(client, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DisableIdempotentWrite(), kgo.RequiredAcks(kgo.AllISRAcks()))...)
 	if err != nil {
 		t.Fatal(err)
 	}
