@@ -109,7 +109,7 @@ func (m *Model) target() (kafkaops.Fault, bool) {
 	}
 	n, ok := m.node()
 	f := kafkaops.Fault{Node: n.ID}
-	if ok && m.byRole && n.ID == m.state.Quorum.Leader {
+	if ok && m.byRole && m.state.Quorum.Known && n.ID == m.state.Quorum.Leader {
 		f.Role = kafkaops.Controller
 	}
 	return f, ok

@@ -126,7 +126,7 @@ func (m *Model) execute(text string) (tea.Cmd, error) {
 	rest = strings.TrimSpace(rest)
 	if rest == "" {
 		for _, a := range m.keys {
-			if a.word == w.name && a.do != nil && a.here(m) {
+			if a.word == w.name && a.do != nil && !a.line && a.here(m) {
 				return a.do(m), nil
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -105,12 +106,12 @@ func (m *Model) observeDead(msg tea.Msg) tea.Cmd {
 		}
 		d.read, d.counted, d.err = m.now(), msg.counted, msg.err
 		if msg.err == nil {
-			if l, ok := m.selectedDead(); ok && (d.at > 0 || d.reading) { // the selection stays with its letter; at the top of the list it stays there
-				for i := range msg.letters {
-					if msg.letters[i].At == l.At {
-						d.at = i
-					}
+			if l, ok := m.selectedDead(); ok && (d.at > 0 || d.reading || d.asking) { // the selection stays with its letter; at the top of the list it stays there
+				at := slices.IndexFunc(msg.letters, func(one deadletters.Letter) bool { return one.At == l.At })
+				if at >= 0 {
+					d.at = at
 				}
+				d.asking = d.asking && at >= 0 // it was asked about this one
 			}
 			d.letters = msg.letters
 			d.at = max(0, min(d.at, len(d.letters)-1))

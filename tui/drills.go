@@ -94,6 +94,9 @@ func (r *drillRun) isOver() bool {
 	return r.over
 }
 
+// drilling says that a drill is under way on these brokers, and has the load.
+func (m *Model) drilling() bool { return m.drills.run != nil && !m.drills.run.isOver() }
+
 func (m *Model) drillKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	d := &m.drills
 	switch {
@@ -144,7 +147,7 @@ func (m *Model) askDrill() {
 	d := &m.drills
 	switch {
 	case d.at >= len(d.list):
-	case d.run != nil && !d.run.isOver():
+	case m.drilling():
 		m.say(true, d.run.name+" is under way: one at a time")
 	case d.list[d.at].Refused != "":
 		m.say(true, d.list[d.at].Refused)
@@ -174,6 +177,10 @@ func (m *Model) beginDrill() tea.Cmd {
 
 // observeDrill takes the end of one.
 func (m *Model) observeDrill(msg drillDoneMsg) {
+	if msg.run != m.drills.run {
+		return // it was on other brokers
+	}
+	m.applyLoad()
 	name := msg.run.name
 	if msg.err != "" {
 		m.say(true, name+" did not begin: "+msg.err)

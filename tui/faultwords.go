@@ -77,7 +77,12 @@ func (m *Model) brokerNamed(word string, args []string) (kafkaops.Fault, error) 
 		return f, fmt.Errorf("which broker? %[1]s %d, %[1]s controller, or %[1]s leader TOPIC/PARTITION", word, m.state.Nodes[0].ID)
 	case args[0] == string(kafkaops.Controller) && len(args) == 1:
 		f.Role = kafkaops.Controller
-		return m.state.Resolve(f)
+		resolved, err := m.state.Resolve(f)
+		var refused *kafkaops.RefusedError
+		if errors.As(err, &refused) {
+			return f, fmt.Errorf("cannot %s the controller: %s", word, refused.Reason)
+		}
+		return resolved, err
 	case args[0] == "leader":
 		topic, id, ok := strings.Cut(strings.Join(args[1:], " "), "/")
 		n, err := strconv.Atoi(id)

@@ -46,6 +46,7 @@ type action struct {
 	when  func(m *Model) bool // nil: always. Hints show what works here and now.
 	do    func(m *Model) tea.Cmd
 	hint  bool // worth a place in the hints line
+	line  bool // it only opens the command line with its word
 }
 
 func bind(keys, shown, does string) key.Binding {
@@ -114,7 +115,7 @@ func bindings() []action {
 		{Binding: bind("C", "C", "the controller"), in: inBrokers, word: "controller", group: "Brokers", hint: true, when: hasQuorum, do: (*Model).pointToController},
 		{Binding: bind(".", ".", "same fault again"), word: "again", group: "Brokers", hint: true, when: func(m *Model) bool { return m.last.Verb != "" }, do: (*Model).repeat},
 
-		{Binding: bind("F", "F", "find in all tails"), word: "search", group: "Tails", do: func(m *Model) tea.Cmd { return m.openCommand("search ") }},
+		{Binding: bind("F", "F", "find in all tails"), word: "search", group: "Tails", line: true, do: func(m *Model) tea.Cmd { return m.openCommand("search ") }},
 		{Binding: bind("n", "n", "next match"), word: "later", group: "Tails", hint: true, when: searching, do: func(m *Model) tea.Cmd { return m.nextMatch(1) }},
 		{Binding: bind("N", "N", "match before"), word: "earlier", group: "Tails", hint: true, when: searching, do: func(m *Model) tea.Cmd { return m.nextMatch(-1) }},
 		{Binding: bind("E", "E", "export what the pane shows"), word: "export", group: "View", do: exportPane},

@@ -91,12 +91,23 @@ func (m *Model) ramp() tea.Cmd {
 }
 
 func (m *Model) sendBurst() tea.Cmd {
+	if m.drilling() {
+		m.say(true, drillsLoad)
+		return nil
+	}
 	m.backend.Load.Burst(m.load.burst)
 	m.say(false, count(m.load.burst)+" orders at once")
 	return nil
 }
 
+// drillsLoad is said of every change to the load while a drill has it.
+const drillsLoad = "a drill is under way, with a load of its own: what you set comes after it"
+
 func (m *Model) applyLoad() tea.Cmd {
+	if m.drilling() {
+		m.say(false, drillsLoad)
+		return nil
+	}
 	m.backend.Load.Set(m.load.plan)
 	m.load.figures = m.backend.Load.Figures()
 	m.dirty(paneCheckout)
@@ -128,6 +139,14 @@ func (m *Model) loadWords(w int) string {
 // loadLine is the load in pane 1. The keys are shown while they act on it.
 func (m *Model) loadLine(w int, mark string, keys bool) string {
 	s := m.styles
+	if m.drilling() {
+		plan := m.load.figures.Plan
+		text := " load off, by the drill"
+		if plan.On {
+			text = " load on, " + count(plan.Rate) + "/s by the drill"
+		}
+		return fit(mark+s.Key.Render("X")+s.Good.Render(text), w)
+	}
 	state, ink := "off, ", s.Dim
 	if m.load.plan.On {
 		state, ink = "on, ", s.Good

@@ -155,6 +155,10 @@ func (m *Model) turnTheme(by int) tea.Cmd {
 // toggleHidden hides the focused pane, or shows it again if it is a hidden one that was opened by its key.
 func (m *Model) toggleHidden() tea.Cmd {
 	p := m.focus
+	if p >= paneTopics {
+		m.say(true, "this topic was opened with t: x closes it")
+		return nil
+	}
 	l, ok := m.toggled(p)
 	if !ok {
 		m.say(true, "this is the last pane: it stays")

@@ -324,6 +324,12 @@ func (m *Model) questionKey(k tea.KeyPressMsg) tea.Cmd {
 	switch {
 	case key.Matches(k, bind("y enter Y", "", "")):
 		m.question = nil
+		if m.state != nil {
+			if now, err := m.state.Resolve(f); err == nil && now.Node != f.Node { // it was asked about another broker, at another price
+				m.say(true, fmt.Sprintf("broker %d is the %s by now", now.Node, f.Role))
+				return m.askAbout(f)
+			}
+		}
 		return m.commit(f)
 	case key.Matches(k, bind("n esc q N", "", "")):
 		m.question = nil

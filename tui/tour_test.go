@@ -197,7 +197,7 @@ func TestTour(t *testing.T) {
 			v.says(7, "for 12.1 s so far")
 			keep("waits")
 			v.press(">")
-			v.says(8, "Start one of them again")
+			v.says(8, "Start broker 1 again")
 			v.start(1)
 			v.figs.Pending = 0
 			v.send(checkoutMsg{number: v.lastOrder.number, receipt: Receipt{CheckoutID: "90aa", Took: 14 * time.Second}})
@@ -230,7 +230,7 @@ func TestTheTourLivesWithWhatElseHappens(t *testing.T) {
 	v.says(3, "✓", "Broker 3 is gone; broker 2, which leads your order's partition, lives on.", "brokers 1 and 2 as well")
 	v.press(">")
 	v.kill(1) // and a second one
-	v.says(4, "Two brokers are down, so writes wait", "Start one of them again")
+	v.says(4, "Writes wait, for two brokers are not there", "Start broker 1 again")
 	v.start(1)
 	v.buy()
 	v.says(4, "✓", "took over each partition")
@@ -241,7 +241,7 @@ func TestTheTourLivesWithWhatElseHappens(t *testing.T) {
 	if v.boss != 2 {
 		t.Fatal("broker 1 was to be no controller")
 	}
-	v.says(6, "Broker 1 is down, and it is not the one that this step is about. Start it first")
+	v.says(6, "Broker 1 is not the one that this step is about. Start broker 1 again first")
 	v.start(1)
 	v.says(6, "the controller, now broker 2")
 	v.kill(2)

@@ -40,7 +40,7 @@ func tourStepAt(i int) tourStep {
 
 func askFirst(m *Model) string {
 	if m.stalled != "" {
-		return startOne
+		return startOne(m)
 	}
 	return "Buy something: press `c`. The shop writes a payment into Kafka, and two services make an order and an email of it: watch panes 2, 3 and 4."
 }
@@ -138,7 +138,7 @@ func (m *Model) ledBefore(f tourFacts) int {
 
 func askMoved(m *Model) string {
 	if m.stalled != "" {
-		return startOne
+		return startOne(m)
 	}
 	for _, p := range m.state.Partitions {
 		if p.From > 0 && p.Leader > 0 && !m.ledByTheDead() {
@@ -178,17 +178,21 @@ func (m *Model) tourOrder() string {
 
 func askStart(m *Model) string {
 	if n := gone(m); n != 0 {
-		verb := fmt.Sprintf("Start broker %d again: ", n)
-		node, _ := m.state.Node(n)
-		switch node.Health {
-		case watch.Paused:
-			return "The orders have fewer copies now. " + fmt.Sprintf("Let broker %d go on: ", n) + keysFor(m, "select it,", "`p` and `y`.")
-		case watch.Cut:
-			return "The orders have fewer copies now. " + fmt.Sprintf("Give broker %d its network back: ", n) + keysFor(m, "select it,", "`x` and `y`.")
-		}
-		return "The orders have fewer copies now. " + verb + keysFor(m, "select it,", "`S` and `y`.")
+		what, act := bring(m, n)
+		return "The orders have fewer copies now. " + what + ": " + keysFor(m, "select it,", act)
 	}
 	return "Wait until every broker has every record again: pane 6 counts what is under-replicated, which means that a copy is missing."
+}
+
+// bring is how a broker that is not there comes back, in words and in keys.
+func bring(m *Model, id int32) (what, act string) {
+	switch node, _ := m.state.Node(id); node.Health {
+	case watch.Paused:
+		return fmt.Sprintf("Let broker %d go on", id), "`p` and `y`."
+	case watch.Cut:
+		return fmt.Sprintf("Give broker %d its network back", id), "`x` and `y`."
+	}
+	return fmt.Sprintf("Start broker %d again", id), "`S` and `y`."
 }
 
 func doneStart(m *Model) bool {
@@ -210,7 +214,8 @@ func toldStart(m *Model, f tourFacts) string {
 
 func askController(m *Model) string {
 	if n := gone(m); n != 0 {
-		return fmt.Sprintf("Broker %d is down, and it is not the one that this step is about. Start it first: ", n) + keysFor(m, "select it,", "`S` and `y`.") +
+		what, act := bring(m, n)
+		return fmt.Sprintf("Broker %d is not the one that this step is about. %s first: ", n, what) + keysFor(m, "select it,", act) +
 			" A second loss would stop the writes."
 	}
 	q := m.state.Quorum
@@ -289,7 +294,8 @@ func askRest(m *Model) string {
 	if m.stalled == "" {
 		return text + "A second broker is there: wait until what is in flight is complete."
 	}
-	return text + "Start one of them again: " + keysFor(m, "select it,", "`S` and `y`.") + " Watch what becomes of the orders that wait."
+	what, act := bring(m, gone(m))
+	return text + what + ": " + keysFor(m, "select it,", act) + " Watch what becomes of the orders that wait."
 }
 
 func doneRest(m *Model) bool {
@@ -313,7 +319,10 @@ func toldRest(m *Model, f tourFacts) string {
 }
 
 // startOne is what to do first where writes wait and the step is not about that.
-const startOne = "Two brokers are down, so writes wait; step 7 is about that. Start one of them again: `5`, select it, `S` and `y`."
+func startOne(m *Model) string {
+	what, act := bring(m, gone(m))
+	return "Writes wait, for two brokers are not there; step 7 is about that. " + what + ": " + keysFor(m, "select it,", act)
+}
 
 // waitedLong is from when on an order has waited for a broker, in a person's eyes.
 const waitedLong = time.Second

@@ -223,7 +223,7 @@ func (m *Model) update(msg tea.Msg) (tea.Model, tea.Cmd) {
 			return m, cmd
 		}
 	case tea.MouseClickMsg:
-		if p := m.layout.at(msg.X, msg.Y); p != 0 && m.overlay == nil && m.question == nil {
+		if p := m.layout.at(msg.X, msg.Y); p != 0 && m.overlay == nil && m.question == nil && !m.filtering {
 			m.focusOn(p)
 			m.clickRow(p, msg.Y)
 		}
@@ -292,7 +292,7 @@ func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
 	if k.String() == "ctrl+z" { // as everywhere, whatever is open
 		return m.suspend()
 	}
-	if m.question == nil && m.field == nil && m.command == nil && !m.filtering {
+	if m.question == nil && m.field == nil && m.command == nil && !m.filtering && !m.pickerOpen() {
 		if cmd, done := m.tourKey(k); done {
 			return cmd
 		}
@@ -511,7 +511,7 @@ func (m *Model) toggleMouse() tea.Cmd {
 // back undoes the newest of: filter, pause, zoom.
 func (m *Model) back() tea.Cmd {
 	switch t := m.tail(); {
-	case t != nil && searching(m):
+	case searching(m):
 		m.searchFor("")
 	case t != nil && t.filter != "":
 		t.filter = ""
@@ -610,7 +610,7 @@ func (m *Model) wheel(msg tea.MouseWheelMsg) tea.Cmd {
 		m.overlay.top += by
 		return nil
 	}
-	if p := m.layout.at(msg.X, msg.Y); p != 0 && m.question == nil {
+	if p := m.layout.at(msg.X, msg.Y); p != 0 && m.question == nil && !m.filtering {
 		m.focusOn(p)
 		if t := m.tail(); t == nil || t.paused || by < 0 {
 			return m.moveBy(by)

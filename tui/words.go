@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -183,6 +184,9 @@ func burstWord(m *Model, rest string) (tea.Cmd, error) {
 	n, err := wholeNumber(rest, "a burst", 1, load.MaxBurst)
 	if err != nil {
 		return nil, err
+	}
+	if m.drilling() {
+		return nil, errors.New(drillsLoad)
 	}
 	m.backend.Load.Burst(n)
 	m.say(false, plural(n, "order")+" at once")
