@@ -62,6 +62,9 @@ func newDrill() *cobra.Command {
 		},
 		ValidArgsFunction: completeDrills,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 && cmd.Flags().NFlag() > 0 || len(args) == 1 && args[0] == "" {
+				return usageError{errors.New("drill needs a name or a file: kassa drill lists the names")}
+			}
 			if len(args) == 0 {
 				return listDrills(cmd.OutOrStdout())
 			}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -102,6 +103,42 @@ func TestADrillThatIsInterruptedHasNoVerdict(t *testing.T) {
 	}
 }
 
+// cancelAfterLine ends a context when a line was written.
+type cancelAfterLine struct {
+	bytes.Buffer
+	cancel context.CancelFunc
+}
+
+func (w *cancelAfterLine) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte("\n")) {
+		w.cancel()
+	}
+	return w.Buffer.Write(p)
+}
+
+// Of a thousand runs one passed, and then it was interrupted: that proves nothing about the others.
+func TestRunsThatAreInterruptedHaveNoVerdict(t *testing.T) {
+	t.Setenv("GOMAXPROCS", "2")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	out := &cancelAfterLine{cancel: cancel}
+	root := newRoot()
+	file := drillFile(t, "name: short\nload: {duration: 1s, warm-up: 0s}\nsteps:\n- kill: follower\n")
+	root.SetArgs([]string{"drill", file, "--cluster=embedded", "--json", "--runs=1000", "--log-file=" + filepath.Join(t.TempDir(), "log")})
+	root.SetOut(out)
+	root.SetErr(io.Discard)
+	root.SilenceErrors, root.SilenceUsage = true, true
+	err := root.ExecuteContext(ctx)
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	var sum drill.Aggregate
+	if jerr := json.Unmarshal([]byte(lines[len(lines)-1]), &sum); jerr != nil {
+		t.Fatalf("%v %v: %s", err, jerr, out.String())
+	}
+	if exitCode(err) != exitCannot || sum.Verdict != drill.NoVerdict || sum.Passed != 1 || sum.Runs != 1 || !strings.Contains(err.Error(), "after 1 of 1000 runs") {
+		t.Errorf("%v: %s", err, out.String())
+	}
+}
+
 func TestDrillRefusesWhatItCannotDo(t *testing.T) {
 	bad := drillFile(t, "name: bad\nsteps:\n- kill: nobody\n")
 	poison := drillFile(t, "name: bad\nsteps:\n- poison: arsenic\n")
@@ -124,6 +161,9 @@ func TestDrillRefusesWhatItCannotDo(t *testing.T) {
 		{"--runs is 1 to 1000, not 0", []string{"chaos", "--runs=0"}},
 		{"--runs begins each run on a fresh cluster", []string{"chaos", "--runs=2", "--data-dir=x"}},
 		{"--promises is of one run", []string{"chaos", "--runs=2", "--promises=x"}},
+		{"cannot write the promises to nowhere/p (open nowhere/p: no such file or directory)", []string{"chaos", "--promises=nowhere/p"}},
+		{"drill needs a name or a file", []string{"", "--runs=3"}},
+		{"drill needs a name or a file", []string{"--json"}},
 		{"--min-isr is 1 to 3, not 4", []string{"chaos", "--min-isr=4"}},
 		{"there is no profile", []string{"chaos", "--profile=fast"}},
 		{"a report is a file that ends in .html, .json or .xml", []string{"chaos", "--report=x.pdf"}},

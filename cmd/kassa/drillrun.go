@@ -40,28 +40,38 @@ func runDrills(ctx context.Context, p *drillPlan, out, errs io.Writer) error {
 			return err
 		}
 	}
+	if err := checkPromises(p.promises); err != nil {
+		return err
+	}
 	if err := p.preflight(ctx); err != nil {
 		return err
 	}
 	say := newDrillTeller(p, out, errs)
 	defer say.end()
 	var results []*drill.Result
+	var failed error // why there are fewer results than were asked for; those that are there are told all the same
 	for n := range p.runs {
-		say.run(n)
-		res, err := p.once(ctx, p.seed+uint64(n), say)
-		if err != nil {
-			if ctx.Err() != nil {
-				err = &kafkaops.UserError{Message: "interrupted before the drill began", Err: err}
-			}
-			return err
-		}
-		results = append(results, res)
-		if err := say.result(res); err != nil {
-			return err
-		}
-		if ctx.Err() != nil {
+		if n > 0 && ctx.Err() != nil {
+			failed = &kafkaops.UserError{Message: fmt.Sprintf("interrupted after %d of %d runs: there is no verdict on all", n, p.runs), Err: context.Cause(ctx)}
 			break
 		}
+		say.run(n)
+		res, err := p.once(ctx, p.seed+uint64(n), say)
+		if res != nil {
+			results = append(results, res)
+			if err := say.result(res); err != nil {
+				return err
+			}
+		}
+		if err != nil {
+			if failed = err; res == nil && ctx.Err() != nil {
+				failed = &kafkaops.UserError{Message: "interrupted before the drill began", Err: err}
+			}
+			break
+		}
+	}
+	if len(results) == 0 {
+		return failed
 	}
 	for _, path := range p.reports {
 		if err := report.Write(path, results); err != nil {
@@ -69,17 +79,22 @@ func runDrills(ctx context.Context, p *drillPlan, out, errs io.Writer) error {
 		}
 	}
 	sum := drill.SumUp(results)
+	if failed != nil && sum.Verdict == drill.Pass {
+		sum.Verdict = drill.NoVerdict // of fewer runs than were asked for
+	}
 	if p.runs > 1 {
 		if err := say.aggregate(sum); err != nil {
 			return err
 		}
 	}
 	say.end()
-	switch sum.Verdict {
-	case drill.Pass:
-		return nil
-	case drill.Fail:
+	switch {
+	case sum.Verdict == drill.Fail:
 		return errBadVerdict
+	case failed != nil:
+		return failed
+	case sum.Verdict == drill.Pass:
+		return nil
 	}
 	return errNoVerdict
 }
@@ -124,11 +139,30 @@ func (p *drillPlan) once(ctx context.Context, seed uint64, say *drillTeller) (*d
 	return res, err
 }
 
+// checkPromises says now what would keep writePromises from writing when the drill is over.
+func checkPromises(path string) error {
+	if path == "" {
+		return nil
+	}
+	_, err := os.Stat(path)
+	f, openErr := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o644)
+	if openErr != nil {
+		return promisesError(path, openErr)
+	}
+	f.Close()
+	if errors.Is(err, os.ErrNotExist) {
+		_ = os.Remove(path)
+	}
+	return nil
+}
+
+func promisesError(path string, err error) error {
+	return &kafkaops.UserError{Message: fmt.Sprintf("cannot write the promises to %s (%v): choose another file with --promises", path, err), Err: err}
+}
+
 // writePromises writes what customers were told, for kassa audit --promises and others.
 func writePromises(path string, book *ledger.Book) error {
-	fail := func(err error) error {
-		return &kafkaops.UserError{Message: fmt.Sprintf("cannot write the promises to %s (%v): choose another file with --promises", path, err), Err: err}
-	}
+	fail := func(err error) error { return promisesError(path, err) }
 	f, err := os.Create(path)
 	if err != nil {
 		return fail(err)
