@@ -242,9 +242,14 @@ func (r *Recorder) acted(t *Timeline, err error) {
 	}
 }
 
+// act does it. What has begun is brought to its end, whatever becomes of ctx: half a stop is a broker that goes down when nobody looks any more, and half a
+// restart one that stays down. Providers bound it by themselves.
 func (r *Recorder) act(ctx context.Context, f kafkaops.Fault) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
 	if f.Verb != kafkaops.Elect {
-		return r.cfg.Cluster.Do(ctx, f)
+		return r.cfg.Cluster.Do(context.WithoutCancel(ctx), f)
 	}
 	return r.elect(ctx)
 }

@@ -109,7 +109,11 @@ func (r *run) toShop(ctx context.Context, a scenario.Act, f *drill.FaultResult) 
 	}
 	switch a.Verb {
 	case scenario.Crash:
-		want := s.State().Restarts + 1
+		st := s.State()
+		if st.Stopped {
+			return fmt.Errorf("%s is stopped: there is nothing that could crash", name)
+		}
+		want := st.Restarts + 1
 		r.mu.Lock()
 		r.restarted[name] = want
 		r.mu.Unlock()
@@ -117,6 +121,11 @@ func (r *run) toShop(ctx context.Context, a scenario.Act, f *drill.FaultResult) 
 	case scenario.Scale:
 		return s.Scale(a.Instances)
 	case scenario.Verb(kafkaops.Stop):
+		r.mu.Lock()
+		delete(r.restarted, name) // one that crashed just now is not restarted any more
+		r.mu.Unlock()
+		ctx, cancel := context.WithTimeout(ctx, scenario.DefaultWithin) // payment gives up nothing that is pending while Kafka is away
+		defer cancel()
 		return s.Stop(ctx)
 	case scenario.Verb(kafkaops.Start):
 		return s.Start()
@@ -186,6 +195,10 @@ func (r *run) resolve(a scenario.Act) []kafkaops.Fault {
 	gone := away(nodes)
 	var faults []kafkaops.Fault
 	for _, id := range r.whom(a.On, verb, nodes, gone) {
+		byRole := a.On.Kind != scenario.Broker && a.On.Kind != scenario.Same && a.On.Kind != scenario.All
+		if _, off := gone[id]; off && byRole && a.Harms() {
+			continue // nobody plays the part until another has taken over
+		}
 		f := kafkaops.Fault{Verb: verb, Node: id}
 		if a.Verb == scenario.Back {
 			back, ok := gone[id]
@@ -194,9 +207,7 @@ func (r *run) resolve(a scenario.Act) []kafkaops.Fault {
 			}
 			f.Verb = back
 		}
-		switch a.On.Kind {
-		case scenario.Broker, scenario.Same, scenario.All:
-		default:
+		if byRole {
 			f.Role = kafkaops.Role(a.On.String())
 		}
 		faults = append(faults, f)
@@ -277,11 +288,16 @@ func (r *run) heal(ctx context.Context) {
 			}
 		}
 	}
-	if len(away(r.cfg.Cluster.Nodes())) > 0 {
-		if err := r.act(ctx, scenario.Act{Verb: scenario.Back, On: scenario.Target{Kind: scenario.All}}); err != nil {
-			r.reasons = append(r.reasons, fmt.Sprintf("not every broker came back: %s", err))
-			return
+	var failed error
+	for range 2 { // one that was paused and cut off comes back in two steps
+		failed = nil
+		for _, id := range slices.Sorted(maps.Keys(away(r.cfg.Cluster.Nodes()))) { // each, though another may fail
+			failed = errors.Join(failed, r.act(ctx, scenario.Act{Verb: scenario.Back, On: scenario.Target{Kind: scenario.Broker, Node: id}}))
 		}
+	}
+	if failed != nil {
+		r.reasons = append(r.reasons, fmt.Sprintf("not every broker came back: %s", failed))
+		return
 	}
 	if interrupted {
 		return

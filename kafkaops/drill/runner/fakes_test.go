@@ -259,7 +259,7 @@ func (s *service) settle(now time.Time) {
 
 func (s *service) Stop(context.Context) error {
 	s.mu.Lock()
-	s.stopped = true
+	s.stopped, s.crashed = true, time.Time{} // what was to be started again is not
 	s.mu.Unlock()
 	return nil
 }

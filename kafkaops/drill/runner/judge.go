@@ -49,7 +49,9 @@ func (r *run) verdict(ctx context.Context) *drill.Result {
 		res.Reasons = []string{"it was interrupted, and the audit of the log did not finish"}
 		return res
 	case err != nil:
-		res.Reasons = append(r.reasons, "the audit of the log could not finish: "+err.Error())
+		j := judge{res: res, none: append(r.reasons, "the audit of the log could not finish: "+err.Error())}
+		res.Checks = append(res.Checks, r.failed...)
+		j.end()
 		return res
 	}
 	res.Audited, res.Counts, res.Findings, res.MoreOf = true, audit.Counts, audit.Findings, audit.More
@@ -112,7 +114,10 @@ func (j *judge) gaps(what string, rules []scenario.GapRule, all []drill.FaultRes
 			j.none = append(j.none, fmt.Sprintf("the %s was not measured, of %d", name, len(of)))
 			continue
 		}
-		if rule.Median > 0 && s.N > 0 {
+		switch {
+		case rule.Median > 0 && s.N == 0:
+			j.none = append(j.none, fmt.Sprintf("there is no median %s: none of %d was over", name, s.NotOver))
+		case rule.Median > 0:
 			j.check(s.Median <= drill.Ms(rule.Median), fmt.Sprintf("median %s ≤ %s", name, rule.Median), fmt.Sprintf("%s of %d", millis(s.Median), s.N))
 		}
 		if rule.Worst > 0 {

@@ -163,6 +163,13 @@ func TestWhatCouldNotBeDoneHasNoVerdict(t *testing.T) {
 			"name: a\nsteps:\n- oversize: order-successful\n", nil,
 			"step 1 (line 3), oversize: order-successful, could not be done: the topic takes no such thing",
 		},
+		"gaps that were not over, where their median is asked for": {
+			"name: a\nsteps:\n- kill: broker 2\n- wait: 100ms\n- kill: broker 3\n- wait: 100ms\nexpect: {write-gap: {kill: {median: 2s}}}\n",
+			func(w *world, _ *Config) { w.failover = time.Hour }, "there is no median write gap of kill: none of ",
+		},
+		"a crash of what is stopped": {
+			"name: a\nsteps:\n- stop: order\n- crash: order\n", nil, "order is stopped: there is nothing that could crash",
+		},
 		"a gap that was not measured": {
 			"name: a\nsteps:\n- crash: order\n- after: settled\nexpect: {write-gap: {crash: 2s}}\n",
 			nil, "the write gap of crash was not measured, of 1",
@@ -220,6 +227,27 @@ func TestAServiceThatCrashedIsWaitedFor(t *testing.T) {
 		}
 		if d := r.Faults[1].At.Sub(r.Faults[0].At); d < 2*time.Second {
 			t.Errorf("the second crash came %s after the first, before all was settled", d)
+		}
+	})
+}
+
+// A service that is stopped while it waits to be started again is not waited for.
+func TestAServiceThatCrashedAndWasStoppedRuns(t *testing.T) {
+	carry(t, "name: a\nsteps:\n- at: 1s\n  crash: order\n- stop: order\n- start: order\n- after: services run\n", nil, func(_ *world, r *drill.Result, err error) {
+		if err != nil || r.Verdict != drill.Pass {
+			t.Fatal(err, r.Verdict, r.Reasons)
+		}
+	})
+}
+
+// What is bad is bad, also where the log could not be read.
+func TestAFailedStepCountsThoughTheAuditFailed(t *testing.T) {
+	carry(t, "name: a\nsteps:\n- kill: broker 2\n", func(w *world, cfg *Config) {
+		w.neverBack = true
+		cfg.Auditor = auditor{world: w, err: errors.New("partition 2 has no leader")}
+	}, func(_ *world, r *drill.Result, _ error) {
+		if reasons := strings.Join(r.Reasons, "; "); r.Verdict != drill.Fail || !strings.Contains(reasons, "all is whole again") || !strings.Contains(reasons, "partition 2 has no leader") {
+			t.Errorf("%s %q", r.Verdict, r.Reasons)
 		}
 	})
 }
@@ -421,6 +449,12 @@ func TestTheTargetOfAnActIsFoundByItsRole(t *testing.T) {
 		for text, want := range map[string]string{"follower": "", "random": "3", "all": "1+2"} {
 			if got := whom(text); got != want {
 				t.Errorf("with two away %s is %q, want %q", text, got, want)
+			}
+		}
+		w.leader = 1 // who leads is dead, and the cluster has not noticed yet
+		for text, want := range map[string]string{"controller": "", "leader of order-successful/0": "", "broker 1": "1"} {
+			if got := whom(text); got != want {
+				t.Errorf("with a dead leader %s is %q, want %q", text, got, want)
 			}
 		}
 		if f := r.resolve(scenario.Act{Verb: scenario.Back, On: scenario.Target{Kind: scenario.All}}); f[0].Verb != kafkaops.Start || f[1].Verb != kafkaops.Resume {
