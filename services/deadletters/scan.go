@@ -62,10 +62,13 @@ func (r *reader) spans(ctx context.Context, sources []string) (map[partition]spa
 		topics = append(topics, events.DeadLetters(t))
 	}
 	var last error
-	for {
-		all, err := r.trySpans(ctx, topics)
-		if err == nil {
+	for begun := time.Now(); ; {
+		all, missing, err := r.trySpans(ctx, topics)
+		if err == nil && (!missing || time.Since(begun) > newcomer) {
 			return all, nil
+		}
+		if err == nil {
+			err = errors.New("some topics are not there")
 		}
 		if last == nil || ctx.Err() == nil {
 			last = err // what was wrong before time ran out says more
@@ -83,21 +86,26 @@ func (r *reader) spans(ctx context.Context, sources []string) (map[partition]spa
 	}
 }
 
-func (r *reader) trySpans(ctx context.Context, topics []string) (map[partition]span, error) {
+// newcomer is for how long a topic is asked for that a broker does not know: one that is just starting does not know of all.
+const newcomer = time.Second
+
+// trySpans asks once; missing says that a topic is not known.
+func (r *reader) trySpans(ctx context.Context, topics []string) (all map[partition]span, missing bool, _ error) {
 	starts, err := r.adm.ListStartOffsets(ctx, topics...)
 	if err != nil {
-		return nil, fmt.Errorf("ask where the dead letters begin: %w", err)
+		return nil, false, fmt.Errorf("ask where the dead letters begin: %w", err)
 	}
 	ends, err := r.adm.ListCommittedOffsets(ctx, topics...)
 	if err != nil {
-		return nil, fmt.Errorf("ask where the dead letters end: %w", err)
+		return nil, false, fmt.Errorf("ask where the dead letters end: %w", err)
 	}
-	all := make(map[partition]span)
+	all = make(map[partition]span)
 	var failed error
 	ends.Each(func(end kadm.ListedOffset) {
 		start, ok := starts.Lookup(end.Topic, end.Partition)
 		switch err := errors.Join(start.Err, end.Err); {
 		case errors.Is(err, kerr.UnknownTopicOrPartition):
+			missing = true
 		case err != nil:
 			failed = fmt.Errorf("%s/%d: %w", end.Topic, end.Partition, err)
 		case !ok:
@@ -106,7 +114,7 @@ func (r *reader) trySpans(ctx context.Context, topics []string) (map[partition]s
 			all[partition{end.Topic, end.Partition}] = span{start.Offset, end.Offset}
 		}
 	})
-	return all, failed
+	return all, missing, failed
 }
 
 // since moves the beginnings of spans to the first record that is as young as this.
