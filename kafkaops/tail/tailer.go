@@ -33,7 +33,11 @@ const (
 	errorLasts = 3 * time.Second
 	// readdEvery is how often a topic that was deleted is looked for anew.
 	readdEvery = time.Second
-	pollLimit  = 500 * time.Millisecond
+	// doubtFor is how long brokers must not know a topic before it is taken for deleted: one that is just starting knows of few, and to take up a topic anew
+	// is to read all of it again. doubtEnds is when one that was doubted and is spoken of no more is believed to be there.
+	doubtFor  = 500 * time.Millisecond
+	doubtEnds = 10 * time.Second
+	pollLimit = 500 * time.Millisecond
 )
 
 // Tailer reads topics until it is closed.
@@ -123,6 +127,7 @@ type reading struct {
 	kept     *keeper
 	begun    *beginning
 	listener *listener
+	doubted  map[string]time.Time // topics that a broker did not know, and since when
 	readded  map[string]time.Time
 	pace     *time.Timer
 }
@@ -133,7 +138,7 @@ func (t *Tailer) run(ctx context.Context) {
 	r := &reading{
 		Tailer: t, kept: newKeeper(t.cfg.Topics, t.cfg.Keep), begun: newBeginning(t.client, t.cfg),
 		listener: &listener{client: t.client, heard: t.heard, began: time.Now(), lost: make(map[string]map[int32]time.Time)},
-		readded:  make(map[string]time.Time), pace: time.NewTimer(0),
+		doubted:  make(map[string]time.Time), readded: make(map[string]time.Time), pace: time.NewTimer(0),
 	}
 	defer r.pace.Stop()
 	if t.cfg.Page > 0 {
@@ -194,8 +199,12 @@ func (r *reading) lost(topic string, now time.Time) {
 // again looks for topics that were deleted under their old names, and says whether there was one.
 func (r *reading) again(fetches kgo.Fetches, now time.Time) (found bool) {
 	for _, topic := range gone(fetches) {
-		found = true
-		r.lost(topic, now)
+		if since, ok := r.doubted[topic]; !ok || now.Sub(since) > doubtEnds {
+			r.doubted[topic] = now
+		} else if now.Sub(since) > doubtFor {
+			found = true
+			r.lost(topic, now)
+		}
 	}
 	for _, topic := range r.kept.order {
 		if !r.kept.topics[topic].count.Gone.IsZero() && !found && there(r.client, topic) {
