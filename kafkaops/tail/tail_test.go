@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"kassa/kafkaops"
 )
@@ -242,6 +244,40 @@ func TestATopicMayComeLaterAndBeMadeAgain(t *testing.T) {
 	_, counts := until(t, tl, func(_ []Record, c map[string]Count) bool { return c["late"].Read >= 30 && c["late"].Err == "" })
 	if got := counts["late"]; got.Read != 30 || got.Behind != 0 || !got.ErrSince.IsZero() {
 		t.Errorf("after the topic was made again: %+v", got)
+	}
+}
+
+// A broker that is just starting does not know of all topics: what it says of one is no deletion, and nothing is read twice for it.
+func TestABrokerThatDoesNotKnowATopicIsNotBelievedAtOnce(t *testing.T) {
+	c, cl := cluster(t, "a")
+	produce(t, cl, numbered("a", 0, 20)...)
+	tl := start(t, c, Config{Topics: []string{"a"}, From: Beginning()})
+	until(t, tl, read("a", 20))
+	asked := make(chan struct{})
+	c.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		resp := req.ResponseKind().(*kmsg.FetchResponse)
+		for _, rt := range req.(*kmsg.FetchRequest).Topics {
+			t := kmsg.NewFetchResponseTopic()
+			t.Topic, t.TopicID = rt.Topic, rt.TopicID
+			for _, rp := range rt.Partitions {
+				p := kmsg.NewFetchResponseTopicPartition()
+				p.Partition, p.ErrorCode = rp.Partition, kerr.UnknownTopicID.Code
+				t.Partitions = append(t.Partitions, p)
+			}
+			resp.Topics = append(resp.Topics, t)
+		}
+		close(asked)
+		return resp, nil, true
+	})
+	select {
+	case <-asked:
+	case <-time.After(patience):
+		t.Fatal("nobody asked")
+	}
+	produce(t, cl, numbered("a", 20, 30)...)
+	all, counts := until(t, tl, read("a", 30))
+	if got := counts["a"]; got.Read != 30 || !got.Gone.IsZero() || len(all) != 10 {
+		t.Errorf("%d records came again or anew: %+v", len(all), got)
 	}
 }
 
