@@ -66,7 +66,7 @@ func (p *peer) serve(c net.Conn, old bool) {
 
 func testLookout() *lookout {
 	l := newLookout(time.Second)
-	l.late, l.ping = 30*time.Millisecond, 100*time.Millisecond
+	l.late, l.ping = 100*time.Millisecond, 500*time.Millisecond
 	return l
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,7 +35,7 @@ func TestAWholeDrillOnSimulatedBrokers(t *testing.T) {
 	promises, page := filepath.Join(dir, "promises.ndjson"), filepath.Join(dir, "out.json")
 	file := drillFile(t, `
 name: quick
-load: {rate: 150, duration: 4s, warm-up: 200ms}
+load: {rate: 150, duration: 4s, warm-up: 3s}
 steps:
 - at: 200ms
   kill: leader of order-successful/1
@@ -80,13 +81,27 @@ expect:
 // Whoever presses ctrl+c gets what was seen so far, and no verdict.
 func TestADrillThatIsInterruptedHasNoVerdict(t *testing.T) {
 	t.Setenv("GOMAXPROCS", "2")
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	var watching sync.WaitGroup
+	defer watching.Wait()
 	defer cancel()
-	time.AfterFunc(2500*time.Millisecond, cancel)
+	log := filepath.Join(t.TempDir(), "log")
+	watching.Go(func() { // half a second after the kill, whenever that is
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for killed := (time.Time{}); ctx.Err() == nil; <-tick.C {
+			if text, _ := os.ReadFile(log); killed.IsZero() && bytes.Contains(text, []byte("msg=fault")) {
+				killed = time.Now()
+			}
+			if !killed.IsZero() && time.Since(killed) > 500*time.Millisecond {
+				cancel()
+			}
+		}
+	})
 	var out bytes.Buffer
 	root := newRoot()
 	file := drillFile(t, "name: long\nload: {duration: 1h, warm-up: 0s}\nsteps:\n- kill: random\n- wait: 1h\n")
-	root.SetArgs([]string{"drill", file, "--cluster=embedded", "--json", "--log-file=" + filepath.Join(t.TempDir(), "log")})
+	root.SetArgs([]string{"drill", file, "--cluster=embedded", "--json", "--log-file=" + log})
 	root.SetOut(&out)
 	root.SetErr(&out)
 	root.SilenceErrors, root.SilenceUsage = true, true

@@ -129,10 +129,9 @@ func (p *person) do(line string) {
 		p.until(true, "▶ "+rest)
 	case "let":
 		name, expr, _ := strings.Cut(rest, " ")
-		found := regexp.MustCompile(strings.Trim(expr, "/ ")).FindStringSubmatch(p.s.screen())
-		if len(found) < 2 {
-			p.t.Fatalf("%s: not on the screen:\n%s", p.at, p.s.screen())
-		}
+		look := regexp.MustCompile(strings.Trim(expr, "/ "))
+		var found []string
+		p.s.until(p.at, func() bool { found = look.FindStringSubmatch(p.s.screen()); return len(found) > 1 })
 		p.knows[name] = found[1]
 	case "resize":
 		w, h := p.size(rest)

@@ -29,9 +29,9 @@ func TestE2EAKilledProcessIsTakenOver(t *testing.T) {
 
 func killTheProcess(t *testing.T, delivery services.Delivery) {
 	const rate = 100
-	kills := 1
+	kills, limit := 1, 2*takenOver // Kafka's own time-outs, 8 s and 1 s until they are looked at, leave a busy machine little of it
 	if os.Getenv("KASSA_E2E_CHECKOUTS") != "" {
-		kills = 3
+		kills, limit = 3, takenOver
 	}
 	cluster := guarded(t, local.Config{})
 	boot := cluster.Bootstrap()
@@ -146,8 +146,8 @@ func killTheProcess(t *testing.T, delivery services.Delivery) {
 		}
 		mu.Unlock()
 		t.Logf("%s: a partition had no order for %v", delivery, worst.Round(10*time.Millisecond))
-		if worst > takenOver {
-			t.Errorf("that is longer than %v", takenOver)
+		if worst > limit {
+			t.Errorf("that is longer than %v", limit)
 		}
 	}
 	stop()

@@ -40,6 +40,8 @@ func TestE2EWords(t *testing.T) {
 	s.see("3/3 up", "under-replicated 0", "payment-successful   0 ")
 	s.say("checkout")
 	s.see("1 complete", "0 in flight")
+	held := regexp.MustCompile(`email [0-9a-f]{8}`) // what the tails do not hold yet is looked up, and that is said from then on
+	s.until("the mail's event is in pane 4", func() bool { return held.MatchString(s.screen()) })
 
 	s.press("3", "Enter")
 	s.see("COMPLETE", "payment-successful/", "in a transaction", "caught here, mail 1", "All of it was held in the tails.")
@@ -92,6 +94,7 @@ func TestE2EWords(t *testing.T) {
 
 	s.say("kill 2")
 	s.see("Kill -9 broker 2?", "2 of 3 remain")
+	s.probeWarms()
 	s.press("y")
 	s.see("2/3 up", "leaders moved", "acks resumed")
 	if err := cl.ProduceSync(ctx, &kgo.Record{Topic: "carts", Value: []byte("after the kill")}).FirstErr(); err != nil {

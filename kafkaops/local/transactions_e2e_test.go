@@ -21,7 +21,7 @@ import (
 // for request.timeout.ms among the brokers, 30 s by default, and the next transaction of that producer with it. Of many producers some always have one on
 // its way.
 func TestE2EAPausedLeaderDoesNotHoldTransactionsBack(t *testing.T) {
-	const producers, paused, within = 30, 8 * time.Second, 5 * time.Second
+	const producers, paused, within = 30, 8 * time.Second, 7 * time.Second
 	profile := kafkaops.FastFailover()
 	if set := os.Getenv("KASSA_REQUEST_TIMEOUT_MS"); set != "" { // for whoever wants to see it fail
 		profile.Settings = append(profile.Settings, kafkaops.Setting{Key: "request.timeout.ms", Value: set})

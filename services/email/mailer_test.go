@@ -163,7 +163,7 @@ func TestServerThatHangs(t *testing.T) {
 		t.Run(string(at), func(t *testing.T) {
 			t.Parallel()
 			server := newMailServer(t).up()
-			m := newMailer(t, Config{Mode: SMTP, Server: server.addr, Within: 50 * time.Millisecond})
+			m := newMailer(t, Config{Mode: SMTP, Server: server.addr, Within: 500 * time.Millisecond})
 			hang := make(chan struct{})
 			server.behave(func(s step, _ string) error {
 				if s == at {
@@ -188,7 +188,7 @@ func TestServerThatHangs(t *testing.T) {
 	}
 	t.Run("greeting", func(t *testing.T) {
 		t.Parallel()
-		m := newMailer(t, Config{Mode: SMTP, Server: script(t, "", "never"), Within: 50 * time.Millisecond})
+		m := newMailer(t, Config{Mode: SMTP, Server: script(t, "", "never"), Within: 500 * time.Millisecond})
 		if err := m.Send(t.Context(), order("ann")); err == nil || !strings.Contains(err.Error(), "gives no answer in time to a connection") {
 			t.Errorf("got %v", err)
 		}
