@@ -422,7 +422,7 @@ func TestBackOffBetweenStarts(t *testing.T) {
 			if st := c.Stats(); st.Live != 0 || st.Status != services.Restarting || !strings.Contains(st.Err, "notaport") || st.Restarts != int64(len(at)) {
 				t.Fatalf("%+v", st)
 			}
-			time.Sleep(time.Until(list[0].Again))
+			time.Sleep(time.Until(list[0].Again)) // the bubble's time
 			at = append(at, time.Since(begun))
 			synctest.Wait()
 		}

@@ -69,7 +69,7 @@ func TestAMemberLeavesBetweenTwoGenerations(t *testing.T) {
 		}()
 		synctest.Wait()
 		sync(a, true)
-		time.Sleep(time.Second) // a hears of it by a heartbeat
+		time.Sleep(time.Second) // of the bubble, none of ours: a hears of it by a heartbeat
 		begun := time.Now()
 		join(a)
 		if took := time.Since(begun); took > time.Second {

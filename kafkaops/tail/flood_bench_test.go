@@ -138,7 +138,7 @@ func processorTime(b *testing.B) time.Duration {
 func TestFloodServer(t *testing.T) {
 	rate, err := strconv.Atoi(os.Getenv(floodEnv))
 	if err != nil {
-		t.Skip("is a part of BenchmarkFlood")
+		t.Skip("BenchmarkFlood runs this as its other process: by itself it tests nothing")
 	}
 	c, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(3, floodTopics...))
 	if err != nil {

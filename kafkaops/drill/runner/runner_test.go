@@ -322,7 +322,7 @@ func TestALoadLastsAsLongAsItIsTo(t *testing.T) {
 // Hours of a drill and hundreds of faults fit into as much memory as minutes do.
 func TestALongDrillKeepsFewSamples(t *testing.T) {
 	if testing.Short() {
-		t.Skip("an hour takes a second")
+		t.Skip("an hour in a bubble takes a second of ours: with -short it is left out")
 	}
 	carry(t, "name: a\nload: {rate: 100, duration: 1h}\nchaos: {faults: 200, of: [kill, crash]}\n", nil, func(w *world, r *drill.Result, err error) {
 		if err != nil || r.Verdict != drill.Pass {
