@@ -167,9 +167,9 @@ func (s *shop) end(topic string) []*kgo.Record {
 // A service that crashes when all is written and nothing committed begins anew by itself. Exactly-once, nobody can tell; at-least-once, the batch is
 // there again with the same ids. No goodbye reaches the group, which has the instance back without a rebalance.
 func TestCrashBeforeTheCommit(t *testing.T) {
+	t.Parallel()
 	for delivery, key := range map[services.Delivery]kmsg.Key{services.ExactlyOnce: kmsg.EndTxn, services.AtLeastOnce: kmsg.OffsetCommit} {
 		t.Run(delivery.String(), func(t *testing.T) {
-			t.Parallel()
 			s := newShop(t).topics()
 			generations := s.generations("order")
 			c := s.crew(order.Service(), 1, func(c *services.Config) { c.Delivery = delivery })

@@ -84,6 +84,7 @@ func TestAnalyticsCountsOnceHoweverItRuns(t *testing.T) {
 
 // A service that was away finds more behind than fits into one batch of what it writes: a partition's worth of orders is more than 1 MiB.
 func TestABacklogIsMoreThanOneBatch(t *testing.T) {
+	t.Parallel()
 	for _, delivery := range []services.Delivery{services.ExactlyOnce, services.AtLeastOnce} {
 		t.Run(delivery.String(), func(t *testing.T) {
 			s := newShop(t).topics()

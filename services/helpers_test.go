@@ -3,6 +3,7 @@ package services_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -22,7 +23,10 @@ import (
 	"kassa/services/payment"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "6") // they wait for the most part
+	goleak.VerifyTestMain(m)
+}
 
 // within is how long a condition may take on a busy machine. No test waits for it to pass.
 const within = 30 * time.Second
@@ -36,8 +40,10 @@ type shop struct {
 	opts []kgo.Opt
 }
 
+// newShop begins a test beside others: most of what a test of services does is waiting.
 func newShop(t *testing.T) *shop {
 	t.Helper()
+	t.Parallel()
 	c, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.BrokerConfigs(map[string]string{
 		"group.initial.rebalance.delay.ms": "0",
 	}))

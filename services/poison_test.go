@@ -20,6 +20,7 @@ import (
 // Poison of every kind lies in the dead letters of its topic once, with the reason that is true of it; what only looks like poison is carried, and
 // so is everything else. Under at-least-once too.
 func TestPoisonOfEveryKind(t *testing.T) {
+	t.Parallel()
 	for _, delivery := range []services.Delivery{services.ExactlyOnce, services.AtLeastOnce} {
 		t.Run(delivery.String(), func(t *testing.T) {
 			s := newShop(t).topics()
@@ -104,6 +105,7 @@ func (s *shop) paidFor(ids []string) (n int) {
 // A dead letter and the progress of the group are one. Exactly-once: what is not committed is not there, and then it is there once. At-least-once:
 // the letter is there before the progress, and repeats of it name the same source.
 func TestDeadLettersAndOffsetsAreOne(t *testing.T) {
+	t.Parallel()
 	for delivery, key := range map[services.Delivery]kmsg.Key{services.ExactlyOnce: kmsg.EndTxn, services.AtLeastOnce: kmsg.OffsetCommit} {
 		t.Run(delivery.String(), func(t *testing.T) {
 			s := newShop(t).topics()

@@ -19,7 +19,6 @@ import (
 // At-least-once, a rebalance waits until the batch under way is written and its offsets are committed. Else the new owner of the partitions
 // begins before them, and repeats what nobody interrupted.
 func TestRebalanceWaitsForTheBatch(t *testing.T) {
-	t.Parallel()
 	s := newShop(t).topics()
 	svc := order.Service()
 	handle := svc.Handle
@@ -57,7 +56,6 @@ func TestRebalanceWaitsForTheBatch(t *testing.T) {
 // A batch that cannot be handled, as when the mail server is down, does not hold a rebalance up for good: it is given up before anything of it is
 // written, and whoever has its partitions then does it again.
 func TestRebalanceDoesNotWaitForAHandlerThatFails(t *testing.T) {
-	t.Parallel()
 	s := newShop(t).topics()
 	svc := order.Service()
 	handle := svc.Handle
@@ -84,7 +82,6 @@ func TestRebalanceDoesNotWaitForAHandlerThatFails(t *testing.T) {
 
 // Offsets that the group does not take while it is between two generations are offered again.
 func TestOffsetsAreCommittedAfterARebalance(t *testing.T) {
-	t.Parallel()
 	s := newShop(t).topics()
 	s.c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Group: "order", Err: kerr.RebalanceInProgress, Count: 3})
 	c := s.crew(order.Service(), 1, func(c *services.Config) { c.Delivery = services.AtLeastOnce })

@@ -25,6 +25,7 @@ import (
 
 // Whatever Kafka answers to a commit, the batch is done again as a whole: its orders are there once.
 func TestCommitThatFailsIsDoneAgain(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		fault    kfake.Fault
 		rebuilds bool // the answer leaves the client of no use
@@ -39,7 +40,6 @@ func TestCommitThatFailsIsDoneAgain(t *testing.T) {
 		"no coordinator":  {fault: kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, TopLevel: true, Err: kerr.NotCoordinator, Count: 3}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			s := newShop(t).topics()
 			faults := s.c.Fault(c.fault)
 			r, stop := s.run(order.Service())
@@ -191,6 +191,7 @@ func TestIDsAreStable(t *testing.T) {
 
 // Run ends soon after its context, in whatever state the brokers are.
 func TestShutdownDoesNotWaitForBrokers(t *testing.T) {
+	t.Parallel()
 	silent := func(t *testing.T) []string { // takes connections and never answers
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -307,6 +308,7 @@ func TestEnsureTopics(t *testing.T) {
 
 // A topic that is deleted and made again is another one: a client that knows the old one never reads it.
 func TestATopicThatIsMadeAgainIsRead(t *testing.T) {
+	t.Parallel()
 	for _, delivery := range []services.Delivery{services.ExactlyOnce, services.AtLeastOnce} {
 		t.Run(delivery.String(), func(t *testing.T) {
 			s := newShop(t).topics()
@@ -338,28 +340,37 @@ func TestATopicThatIsMadeAgainIsRead(t *testing.T) {
 }
 
 func TestEnsureTopicsTakesAMinISR(t *testing.T) {
+	t.Parallel()
 	for _, set := range []struct{ asked, want int }{{1, 1}, {2, 2}, {3, 3}, {0, 2}, {9, 3}} {
-		s := newShop(t)
-		if err := services.EnsureTopics(t.Context(), s.adm, services.TopicSettings{MinISR: set.asked}); err != nil {
-			t.Fatal(err)
-		}
-		configs, err := s.adm.DescribeTopicConfigs(t.Context(), events.PaymentSuccessful)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, c := range configs[0].Configs {
-			if c.Key == "min.insync.replicas" && c.MaybeValue() != fmt.Sprint(set.want) {
-				t.Errorf("asked for %d, min.insync.replicas is %s", set.asked, c.MaybeValue())
+		t.Run(fmt.Sprint(set.asked), func(t *testing.T) {
+			s := newShop(t)
+			if err := services.EnsureTopics(t.Context(), s.adm, services.TopicSettings{MinISR: set.asked}); err != nil {
+				t.Fatal(err)
 			}
-		}
+			configs, err := s.adm.DescribeTopicConfigs(t.Context(), events.PaymentSuccessful)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range configs[0].Configs {
+				if c.Key == "min.insync.replicas" && c.MaybeValue() != fmt.Sprint(set.want) {
+					t.Errorf("min.insync.replicas is %s, want %d", c.MaybeValue(), set.want)
+				}
+			}
+		})
 	}
 }
 
 func TestEnsureTopicsSaysWhatStoodInTheWay(t *testing.T) {
 	s := newShop(t)
-	s.c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.CreateTopics}, Err: kerr.PolicyViolation, Count: -1})
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	asked := 0
+	s.c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.CreateTopics}, Err: kerr.PolicyViolation, Count: -1, When: func(kmsg.Request) bool {
+		if asked++; asked == 5 { // two requests a try: two tries were answered
+			cancel()
+		}
+		return true
+	}})
 	if err := services.EnsureTopics(ctx, s.adm, services.TopicSettings{}); err == nil || !errors.Is(err, kerr.PolicyViolation) {
 		t.Errorf("got %v", err)
 	}

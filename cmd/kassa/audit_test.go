@@ -32,6 +32,7 @@ import (
 // The ledger and the services share no code, and mean the same by a checkout: of a shop whose customers order all is found as it was promised, and every
 // kind of poison in its topics, also where an event names no checkout, is judged as what became of it.
 func TestAuditOfTheShop(t *testing.T) {
+	t.Parallel()
 	// Ports that no other kassa would take: its customers would order here when its own cluster ends.
 	cluster, err := embedded.Start(t.Context(), embedded.Config{Ports: freePorts(t, 3)})
 	if err != nil {
@@ -137,6 +138,7 @@ func freePorts(t *testing.T, n int) (ports []int) {
 
 // The command names what is wrong, and its exit code says so: on text, as JSON, and against promises.
 func TestAuditCommand(t *testing.T) {
+	t.Parallel()
 	c, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {
 		t.Fatal(err)

@@ -32,6 +32,7 @@ func kassaSays(t *testing.T, args ...string) (string, int) {
 }
 
 func TestDLQCommands(t *testing.T) {
+	t.Parallel()
 	c, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {
 		t.Fatal(err)

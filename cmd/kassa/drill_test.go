@@ -30,7 +30,7 @@ func drillFile(t *testing.T, text string) string {
 
 // One broker is killed and a service crashes, on simulated brokers, and the log is audited: all of it in some seconds.
 func TestAWholeDrillOnSimulatedBrokers(t *testing.T) {
-	t.Setenv("GOMAXPROCS", "2") // the drill is not to change it for the tests that follow
+	t.Parallel()
 	dir := t.TempDir()
 	promises, page := filepath.Join(dir, "promises.ndjson"), filepath.Join(dir, "out.json")
 	file := drillFile(t, `
@@ -80,7 +80,7 @@ expect:
 
 // Whoever presses ctrl+c gets what was seen so far, and no verdict.
 func TestADrillThatIsInterruptedHasNoVerdict(t *testing.T) {
-	t.Setenv("GOMAXPROCS", "2")
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	var watching sync.WaitGroup
 	defer watching.Wait()
@@ -133,7 +133,7 @@ func (w *cancelAfterLine) Write(p []byte) (int, error) {
 
 // Of a thousand runs one passed, and then it was interrupted: that proves nothing about the others.
 func TestRunsThatAreInterruptedHaveNoVerdict(t *testing.T) {
-	t.Setenv("GOMAXPROCS", "2")
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	out := &cancelAfterLine{cancel: cancel}

@@ -167,28 +167,31 @@ func TestPagesReadCommitted(t *testing.T) {
 
 // A topic that is deleted while it is read is told, in both ways of reading, and read again when it is made anew.
 func TestATopicThatIsDeletedIsTold(t *testing.T) {
+	t.Parallel()
 	for _, page := range []int{0, 5} {
-		c, cl := cluster(t, "a")
-		admin := kadm.NewClient(cl)
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		defer cancel()
-		produce(t, cl, numbered("a", 0, 20)...)
-		tl := start(t, c, Config{Topics: []string{"a"}, From: Beginning(), Page: page})
-		until(t, tl, read("a", 5))
-		begun := time.Now()
-		if _, err := admin.DeleteTopic(ctx, "a"); err != nil {
-			t.Fatal(err)
-		}
-		_, counts := until(t, tl, func(_ []Record, c map[string]Count) bool { return !c["a"].Gone.IsZero() })
-		if gone := counts["a"].Gone; gone.Before(begun) || counts["a"].Held {
-			t.Errorf("counts %+v", counts["a"])
-		}
-		cl.PurgeTopicsFromProducing("a")
-		if _, err := admin.CreateTopic(ctx, 3, 3, nil, "a"); err != nil {
-			t.Fatal(err)
-		}
-		produce(t, cl, numbered("a", 20, 23)...)
-		until(t, tl, func(_ []Record, c map[string]Count) bool { return c["a"].Gone.IsZero() && c["a"].Err == "" })
+		t.Run(fmt.Sprintf("by pages of %d", page), func(t *testing.T) {
+			c, cl := cluster(t, "a")
+			admin := kadm.NewClient(cl)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			produce(t, cl, numbered("a", 0, 20)...)
+			tl := start(t, c, Config{Topics: []string{"a"}, From: Beginning(), Page: page})
+			until(t, tl, read("a", 5))
+			begun := time.Now()
+			if _, err := admin.DeleteTopic(ctx, "a"); err != nil {
+				t.Fatal(err)
+			}
+			_, counts := until(t, tl, func(_ []Record, c map[string]Count) bool { return !c["a"].Gone.IsZero() })
+			if gone := counts["a"].Gone; gone.Before(begun) || counts["a"].Held {
+				t.Errorf("counts %+v", counts["a"])
+			}
+			cl.PurgeTopicsFromProducing("a")
+			if _, err := admin.CreateTopic(ctx, 3, 3, nil, "a"); err != nil {
+				t.Fatal(err)
+			}
+			produce(t, cl, numbered("a", 20, 23)...)
+			until(t, tl, func(_ []Record, c map[string]Count) bool { return c["a"].Gone.IsZero() && c["a"].Err == "" })
+		})
 	}
 }
 
@@ -245,6 +248,7 @@ func TestADeadLeaderIsTold(t *testing.T) {
 // threeBrokers is a cluster whose brokers can be paused, with a topic a.
 func threeBrokers(t *testing.T) (*embedded.Cluster, *kgo.Client) {
 	t.Helper()
+	t.Parallel()
 	c, err := embedded.Start(t.Context(), embedded.Config{Ports: []int{freePort(t), freePort(t), freePort(t)}})
 	if err != nil {
 		t.Fatal(err)
@@ -259,28 +263,31 @@ func threeBrokers(t *testing.T) (*embedded.Cluster, *kgo.Client) {
 
 // A tail that begins while leaders are away tells that, and reads their partitions when they are back.
 func TestATailBeginsWhileLeadersAreAway(t *testing.T) {
+	t.Parallel()
 	for _, page := range []int{0, 50} {
-		c, cl := threeBrokers(t)
-		produce(t, cl, numbered("a", 0, 30)...)
-		do := func(v kafkaops.Verb) {
-			for _, node := range []int32{1, 2} {
-				if err := c.Do(t.Context(), kafkaops.Fault{Verb: v, Node: node}); err != nil {
-					t.Fatal(err)
+		t.Run(fmt.Sprintf("by pages of %d", page), func(t *testing.T) {
+			c, cl := threeBrokers(t)
+			produce(t, cl, numbered("a", 0, 30)...)
+			do := func(v kafkaops.Verb) {
+				for _, node := range []int32{1, 2} {
+					if err := c.Do(t.Context(), kafkaops.Fault{Verb: v, Node: node}); err != nil {
+						t.Fatal(err)
+					}
 				}
 			}
-		}
-		do(kafkaops.Kill)
-		tl, err := Start(Config{Client: kafkaops.ClientOptions(c.Bootstrap()), Topics: []string{"a"}, From: Beginning(), Page: page})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer tl.Close()
-		before, _ := until(t, tl, func(_ []Record, c map[string]Count) bool { return len(c["a"].Silent) == 2 })
-		do(kafkaops.Start)
-		n := int64(len(before))
-		after, _ := until(t, tl, func(_ []Record, c map[string]Count) bool { return c["a"].Read >= 30 && len(c["a"].Silent) == 0 })
-		if n += int64(len(after)); n != 30 {
-			t.Errorf("by pages of %d: %d records came, want 30", page, n)
-		}
+			do(kafkaops.Kill)
+			tl, err := Start(Config{Client: kafkaops.ClientOptions(c.Bootstrap()), Topics: []string{"a"}, From: Beginning(), Page: page})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tl.Close()
+			before, _ := until(t, tl, func(_ []Record, c map[string]Count) bool { return len(c["a"].Silent) == 2 })
+			do(kafkaops.Start)
+			n := int64(len(before))
+			after, _ := until(t, tl, func(_ []Record, c map[string]Count) bool { return c["a"].Read >= 30 && len(c["a"].Silent) == 0 })
+			if n += int64(len(after)); n != 30 {
+				t.Errorf("%d records came, want 30", n)
+			}
+		})
 	}
 }

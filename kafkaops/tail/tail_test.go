@@ -19,8 +19,10 @@ import (
 
 const patience = 90 * time.Second
 
+// cluster begins a test beside others: most of what they do is waiting.
 func cluster(t *testing.T, topics ...string) (*kfake.Cluster, *kgo.Client) {
 	t.Helper()
+	t.Parallel()
 	opts := []kfake.Opt{kfake.NumBrokers(3)}
 	if len(topics) > 0 {
 		opts = append(opts, kfake.SeedTopics(3, topics...))

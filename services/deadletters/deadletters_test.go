@@ -41,8 +41,10 @@ type shop struct {
 	stop func() // the order service
 }
 
+// newShop begins a test beside others: most of what they do is waiting.
 func newShop(t *testing.T) *shop {
 	t.Helper()
+	t.Parallel()
 	c, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0"}))
 	if err != nil {
 		t.Fatal(err)

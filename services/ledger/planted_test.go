@@ -28,6 +28,7 @@ type plot struct {
 
 func newPlot(t *testing.T) *plot {
 	t.Helper()
+	t.Parallel()
 	c, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {
 		t.Fatal(err)
@@ -145,6 +146,7 @@ func (p *plot) audit(with *Book) Report {
 // Every fault that is planted is found and named, with the places that prove it, and nothing else is. Each is judged against what was promised and, where
 // the log alone shows it, without.
 func TestPlantedFaults(t *testing.T) {
+	t.Parallel()
 	accepted := func(p *plot, id string) { p.accept(id) }
 	for name, c := range map[string]struct {
 		plant func(p *plot)
@@ -371,7 +373,6 @@ func TestPlantedFaults(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			p := newPlot(t)
 			p.flow("fine") // partition 1
 			late := strings.HasPrefix(name, "in flight")

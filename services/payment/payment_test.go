@@ -33,6 +33,7 @@ type desk struct {
 
 func open(t *testing.T, change ...func(*payment.Config)) *desk {
 	t.Helper()
+	t.Parallel()
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(3, events.PaymentSuccessful))
 	if err != nil {
 		t.Fatal(err)
@@ -226,6 +227,7 @@ func TestFullBufferRefusesAtOnce(t *testing.T) {
 
 // Kafka's answers that leave room for doubt are not repeated into the log.
 func TestPaymentIsWrittenOnceWhateverKafkaAnswers(t *testing.T) {
+	t.Parallel()
 	for _, answer := range []*kerr.Error{kerr.RequestTimedOut, kerr.NotEnoughReplicasAfterAppend, kerr.NotLeaderForPartition, kerr.UnknownTopicOrPartition} {
 		t.Run(answer.Message, func(t *testing.T) {
 			d := open(t)

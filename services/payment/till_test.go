@@ -71,6 +71,7 @@ func (d *desk) write(checkoutID string) {
 
 // Whoever asks again under the same key after a crash is told what the log says, and is not charged twice.
 func TestAKeyWhoseAnswerWasLostIsLookedUp(t *testing.T) {
+	t.Parallel()
 	for name, written := range map[string]bool{"written": true, "not written": false} {
 		t.Run(name, func(t *testing.T) {
 			d := open(t)
@@ -254,6 +255,7 @@ func TestMetrics(t *testing.T) {
 }
 
 func TestAcks(t *testing.T) {
+	t.Parallel()
 	for _, acks := range []payment.Acks{payment.AcksAll, payment.AcksLeader, payment.AcksNone} {
 		t.Run(acks.String(), func(t *testing.T) {
 			d := open(t, func(c *payment.Config) { c.Acks = acks })
