@@ -34,6 +34,7 @@ steps:
 
 // acks=1 loses what its leader acknowledged alone, and says which orders and why; acks=all, with the same seed and the same faults, loses nothing.
 func TestE2ECompareShowsALoss(t *testing.T) {
+	long(t)
 	dir := t.TempDir()
 	file, page := filepath.Join(dir, "short.yaml"), filepath.Join(dir, "out.html")
 	if err := os.WriteFile(file, []byte(shortLoss), 0o644); err != nil {

@@ -234,6 +234,9 @@ func (s *dockerStack) isUsed(t *testing.T) {
 
 func (s *dockerStack) crashEverything(t *testing.T) {
 	each, rate, least := 3, 60, 1500
+	if testing.Short() {
+		each, least = 1, 500
+	}
 	if text := os.Getenv("KASSA_E2E_CHECKOUTS"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {

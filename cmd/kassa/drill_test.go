@@ -35,7 +35,7 @@ func TestAWholeDrillOnSimulatedBrokers(t *testing.T) {
 	promises, page := filepath.Join(dir, "promises.ndjson"), filepath.Join(dir, "out.json")
 	file := drillFile(t, `
 name: quick
-load: {rate: 150, duration: 4s, warm-up: 3s}
+load: {rate: 150, duration: 4s, warm-up: 1s}
 steps:
 - at: 200ms
   kill: leader of order-successful/1

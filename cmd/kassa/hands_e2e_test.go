@@ -27,6 +27,7 @@ import (
 //	press K K               presses keys, by the names of tmux
 //	type TEXT               types text
 //	paste TEXT              pastes it; Go's escapes stand for what cannot be written
+//	long                    left out of the short form (go test -short)
 //	broker N                goes to broker N in pane 5
 //	let NAME /…(…)…/        remembers what the screen shows; $NAME stands for it from there on
 //	resize 20x5             changes the size of the terminal
@@ -81,6 +82,8 @@ func (p *person) do(line string) {
 	verb, rest, _ := strings.Cut(line, " ")
 	rest = strings.TrimSpace(rest)
 	switch verb {
+	case "long":
+		long(p.t)
 	case "terminal":
 		p.w, p.h = p.size(rest)
 	case "env":

@@ -51,6 +51,7 @@ func shopLog(t testing.TB) *slog.Logger {
 // At least 2,000 checkouts at 200/s while each broker in turn is killed and started again: each accepted one is once in all three
 // topics, by a reader that shares no code with the services.
 func TestE2ENoOrderIsLostOrDoubled(t *testing.T) {
+	long(t)
 	const (
 		rate  = 200
 		least = 2000

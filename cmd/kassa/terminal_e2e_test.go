@@ -35,6 +35,14 @@ func TestMain(m *testing.M) {
 	}())
 }
 
+// long leaves a test out of the short form (go test -short), which is what CI has time for: something else that is in it does the like.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("left out with -short")
+	}
+}
+
 // patience bounds every wait: long enough for a loaded machine, and never slept through.
 const patience = 90 * time.Second
 

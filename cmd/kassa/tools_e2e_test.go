@@ -564,19 +564,24 @@ func pictured(t *testing.T, cluster kafkaops.Cluster) {
 
 	leader := j.watcher.State().Quorum.Leader
 	follower, other := leader%3+1, (leader+1)%3+1
-	for _, fault := range []struct {
+	type fault struct {
 		name         string
 		verb, undo   kafkaops.Verb
 		node         int32
 		otherQuorum  bool // another leads the quorum then
 		alreadyThere bool // it comes back by itself
-	}{
+	}
+	faults := []fault{
 		{name: "kill -9", verb: kafkaops.Kill, undo: kafkaops.Start, node: follower},
 		{name: "controlled stop", verb: kafkaops.Stop, undo: kafkaops.Start, node: other},
 		{name: "restart", verb: kafkaops.Restart, node: follower, alreadyThere: true},
 		{name: "pause", verb: kafkaops.Pause, undo: kafkaops.Resume, node: other},
 		{name: "kill -9 of the quorum's leader", verb: kafkaops.Kill, undo: kafkaops.Start, node: leader, otherQuorum: true},
-	} {
+	}
+	if testing.Short() && !cluster.Info().Simulated {
+		faults = faults[3:]
+	}
+	for _, fault := range faults {
 		epoch := j.watcher.State().Quorum.Epoch
 		j.do(fault.verb, fault.node)
 		if fault.alreadyThere {

@@ -5,6 +5,7 @@ package compose
 import (
 	"context"
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -62,12 +63,16 @@ func left(t *testing.T, project string) string {
 }
 
 // Brokers in containers do what every provider's do.
+// In the short form (go test -short) only what containers may do otherwise than processes: be cut off, be killed, refuse.
 func TestDockerConformance(t *testing.T) {
 	cfg := testConfig(t)
 	c := up(t, cfg)
 	s := &conformance.Subject{Cluster: c}
+	apart := regexp.MustCompile(`consumed|controller is killed|cut|refuse`)
 	for _, k := range conformance.Cases() {
-		t.Run(k.Name, func(t *testing.T) { k.Do(t, s) })
+		if !testing.Short() || apart.MatchString(k.Name) {
+			t.Run(k.Name, func(t *testing.T) { k.Do(t, s) })
+		}
 	}
 }
 

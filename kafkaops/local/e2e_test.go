@@ -380,7 +380,11 @@ func cacheWithoutArchive(tb testing.TB) string {
 	return dir
 }
 
+// The short form leaves it out: .ci/run has one made before the tests, and they use it.
 func TestE2ETheClassArchiveIsMadeAsideAndUsedByTheNext(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out with -short")
+	}
 	cfg := Config{CacheDir: cacheWithoutArchive(t)}
 	first := up(t, cfg)
 	deadline := time.Now().Add(archivePatience)
