@@ -27,6 +27,7 @@ type door struct {
 	shop     atomic.Pointer[http.Handler]
 	note     string // that it is not where one would look for it; empty if it is
 	ended    chan error
+	hurry    context.CancelFunc // has whoever still waits answered: it is not known
 }
 
 // openDoor listens on addr. With elsewhere another port does if it is taken.
@@ -45,6 +46,9 @@ func openDoor(addr string, elsewhere bool) (*door, error) {
 	d.listener = l
 	d.shut()
 	d.server = payment.Server(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*d.shop.Load()).ServeHTTP(w, r) }))
+	var life context.Context
+	life, d.hurry = context.WithCancel(context.Background())
+	d.server.BaseContext = func(net.Listener) context.Context { return life }
 	go func() { d.ended <- d.server.Serve(l) }()
 	return d, nil
 }
@@ -54,12 +58,22 @@ func (d *door) shut() {
 	if d == nil {
 		return
 	}
-	closed := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Retry-After", fmt.Sprint(payment.RetryAfter))
-		http.Error(w, "the shop is not open yet", http.StatusServiceUnavailable)
-	}))
+	closed := payment.Handler(shut{}, nil) // with all that a browser wants to be told, or its page would see no more than an error of the network
 	d.shop.Store(&closed)
 }
+
+// shut is payment before there is a shop.
+type shut struct{}
+
+var errShut = errors.New("the shop is not open yet")
+
+// Checkout implements payment.Till.
+func (shut) Checkout(context.Context, payment.Request) (payment.Receipt, error) {
+	return payment.Receipt{}, errShut
+}
+
+// Ready implements payment.Till.
+func (shut) Ready(context.Context) error { return errShut }
 
 // open lets customers in.
 func (d *door) open(shop http.Handler) { d.shop.Store(&shop) }
@@ -72,11 +86,25 @@ func (d *door) url() string {
 	return "http://" + d.listener.Addr().String() + "/payment-service"
 }
 
+// lastWords is what is left of the time for whoever is in to be told that it is not known what became of the payment.
+const lastWords = 300 * time.Millisecond
+
 // close lets nobody in any more, and those who are in have until ctx ends.
 func (d *door) close(ctx context.Context) {
 	if d == nil {
 		return
 	}
+	defer d.hurry()
+	patient := ctx
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		patient, cancel = context.WithDeadline(ctx, end.Add(-lastWords))
+		defer cancel()
+	}
+	if d.server.Shutdown(patient) == nil {
+		return
+	}
+	d.hurry()
 	if d.server.Shutdown(ctx) != nil {
 		_ = d.server.Close()
 	}

@@ -43,13 +43,88 @@ func TestDoorOpensElsewhere(t *testing.T) {
 	if !strings.Contains(second.note, addr+" is taken") || !strings.Contains(second.note, second.url()) {
 		t.Errorf("it says %q, and listens on %s", second.note, second.url())
 	}
-	resp, err := http.Post(second.url(), "application/json", strings.NewReader("{}"))
+	resp, err := http.Post(second.url(), "application/json", strings.NewReader(`{"cart":[{"id":1,"price":1}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("before there is a shop it answers %s", resp.Status)
+	}
+}
+
+// Before there is a shop a browser lets its page read why, and the process is known to live.
+func TestADoorThatIsShutSpeaksHTTPAsEver(t *testing.T) {
+	d, err := openDoor("127.0.0.1:0", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close(context.Background())
+	ask := func(method, path string) *http.Response {
+		t.Helper()
+		req, err := http.NewRequest(method, strings.Replace(d.url(), "/payment-service", path, 1), strings.NewReader(`{"cart":[{"id":1,"price":1}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Origin", "http://localhost:3000")
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp
+	}
+	for _, c := range []struct {
+		method, path string
+		code         int
+	}{
+		{"OPTIONS", "/payment-service", http.StatusNoContent},
+		{"POST", "/payment-service", http.StatusServiceUnavailable},
+		{"GET", "/healthz", http.StatusOK},
+		{"GET", "/readyz", http.StatusServiceUnavailable},
+	} {
+		if r := ask(c.method, c.path); r.StatusCode != c.code || r.Header.Get("Access-Control-Allow-Origin") == "" || (c.code == http.StatusServiceUnavailable) != (r.Header.Get("Retry-After") != "") {
+			t.Errorf("%s %s: %s, %v", c.method, c.path, r.Status, r.Header)
+		}
+	}
+}
+
+// waitingTill takes what comes and hears nothing of it.
+type waitingTill struct{ in chan struct{} }
+
+func (w waitingTill) Checkout(ctx context.Context, _ payment.Request) (payment.Receipt, error) {
+	w.in <- struct{}{}
+	<-ctx.Done()
+	return payment.Receipt{}, payment.ErrUnknown
+}
+
+func (waitingTill) Ready(context.Context) error { return nil }
+
+// Who still waits for Kafka when payment has to end is told that it is not known, and when to ask again.
+func TestWhoWaitsWhenTheDoorClosesIsAnswered(t *testing.T) {
+	d, err := openDoor("127.0.0.1:0", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	till := waitingTill{make(chan struct{}, 1)}
+	d.open(payment.Handler(till, nil))
+	answer := make(chan *http.Response, 1)
+	go func() {
+		resp, err := http.Post(d.url(), "application/json", strings.NewReader(`{"cart":[{"id":1,"price":1}]}`))
+		if err != nil {
+			t.Error(err)
+		} else {
+			resp.Body.Close()
+		}
+		answer <- resp
+	}()
+	<-till.in
+	ctx, cancel := context.WithTimeout(t.Context(), lastWords+100*time.Millisecond)
+	defer cancel()
+	d.close(ctx)
+	if resp := <-answer; resp != nil && (resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "") {
+		t.Errorf("%s, %v", resp.Status, resp.Header)
 	}
 }
 
