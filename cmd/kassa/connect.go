@@ -9,9 +9,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -149,6 +151,9 @@ func (r *remoteTill) order(ctx context.Context, req payment.Request) (receipt pa
 	if err != nil {
 		return receipt, err
 	}
+	// A request that was sent and got no answer is sent again by net/http itself, for its key makes that safe. Whether the last try was sent says nothing of the first.
+	var sent atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
 	post, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url, strings.NewReader(string(body)))
 	if err != nil {
 		return receipt, err
@@ -166,7 +171,7 @@ func (r *remoteTill) order(ctx context.Context, req payment.Request) (receipt pa
 	res, err := r.client.Do(post)
 	if err != nil {
 		var op *net.OpError
-		if errors.As(err, &op) && op.Op == "dial" {
+		if errors.As(err, &op) && op.Op == "dial" && !sent.Load() {
 			return receipt, fmt.Errorf("%w: %w", payment.ErrDown, op.Err)
 		}
 		var about *url.Error

@@ -80,6 +80,36 @@ func TestOrdersOverHTTP(t *testing.T) {
 	}
 }
 
+// net/http sends a request with a key again by itself when its connection ends without an answer. That the second try reached nobody does not mean that the first was
+// not taken.
+func TestAnOrderThatWasSentAndSentAgainIsUnknown(t *testing.T) {
+	var server *httptest.Server
+	orders := 0
+	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if orders++; orders == 1 {
+			fmt.Fprint(w, "Payment successful") // the connection stays, and is used again
+			return
+		}
+		server.Listener.Close()
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		conn.Close()
+	}))
+	defer server.Close()
+	till := newRemoteTill(server.URL+"/payment-service", notary{ledger.NewBook("")})
+	for _, want := range []error{nil, payment.ErrUnknown} {
+		if _, err := till.Checkout(t.Context(), payment.Request{Cart: events.DefaultCart()}); !errors.Is(err, want) {
+			t.Errorf("got %v, want %v", err, want)
+		}
+	}
+	if err := till.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // Flags that contradict each other are refused with a sentence, before anything is started.
 func TestFlagsOfTheContainers(t *testing.T) {
 	for _, c := range []struct {
