@@ -76,7 +76,7 @@ func newAudit() *cobra.Command {
 			if err := writeAudit(cmd.OutOrStdout(), rep, brokers, asJSON); err != nil {
 				return err
 			}
-			return auditError(brokers, rep, err)
+			return auditError(ctx, brokers, rep, err)
 		},
 	}
 	brokersFlag(cmd, &brokers)
@@ -105,12 +105,13 @@ func readPromises(file string) (*ledger.Book, error) {
 	return book, nil
 }
 
-// auditError is how the command ends once the report is written.
-func auditError(brokers string, rep ledger.Report, err error) error {
+// auditError is how the command ends once the report is written; ctx is what it was given. A connection that could not be made in time is an error of the
+// network, and says of itself that a deadline was exceeded.
+func auditError(ctx context.Context, brokers string, rep ledger.Report, err error) error {
 	switch {
-	case errors.Is(err, context.Canceled):
+	case err != nil && errors.Is(ctx.Err(), context.Canceled):
 		return &kafkaops.UserError{Message: "interrupted: there is no verdict", Err: err}
-	case errors.Is(err, context.DeadlineExceeded):
+	case err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
 		text := fmt.Sprintf("there is no verdict: the audit of %s did not finish in time; give it more with --within (%s)", brokers, rep.Why)
 		return &kafkaops.UserError{Message: text, Err: err}
 	case err != nil:

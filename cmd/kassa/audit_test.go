@@ -226,6 +226,19 @@ func TestAuditCommand(t *testing.T) {
 	}
 }
 
+// Who could not connect in time is not told to give the audit more time: net's error says of itself that a deadline was exceeded.
+func TestAnAuditThatFindsNobodySaysSo(t *testing.T) {
+	dial := fmt.Errorf("unable to dial: %w", &net.OpError{Op: "dial", Net: "tcp", Err: context.DeadlineExceeded})
+	if err := auditError(t.Context(), "x:1", ledger.Report{}, dial); err == nil || !strings.Contains(err.Error(), "check --brokers") {
+		t.Errorf("said %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	if err := auditError(ctx, "x:1", ledger.Report{}, ctx.Err()); err == nil || !strings.Contains(err.Error(), "--within") {
+		t.Errorf("said %v", err)
+	}
+}
+
 func TestThousands(t *testing.T) {
 	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000", -100: "-100"} {
 		if got := thousands(n); got != want {
