@@ -50,6 +50,30 @@ func TestProcessOfAContainer(t *testing.T) {
 	}
 }
 
+// A project that was stopped when a broker was cut off comes up whole.
+func TestWhatIsWokenIsConnected(t *testing.T) {
+	f := newFake(t)
+	f.brokers(func(id int, c *container) {
+		c.State.Status = "exited"
+		if id == 2 {
+			c.NetworkSettings.Networks = nil
+		}
+	})
+	f.write("ps", 0o600, "id1 id2 id3\n")
+	s := &starter{Cluster: f.cluster()}
+	brokers, err := s.docker.findBrokers(t.Context(), Project)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.wake(t.Context(), brokers); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"network connect --alias kafka-2 --ip 10.94.94.12 kassa_default id2", "start id1 id2 id3"}
+	if got := f.asked("network", "start"); !slices.Equal(got, want) {
+		t.Errorf("docker was asked %q, want %q", got, want)
+	}
+}
+
 // What docker is asked to do for each fault. A broker gets its network back with the name and the address that the others remember, also when it was
 // killed while it was cut off.
 func TestFaultsAskDocker(t *testing.T) {

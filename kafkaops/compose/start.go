@@ -104,7 +104,7 @@ func (s *starter) start(ctx context.Context) (err error) {
 		s.owned = Joined
 	default:
 		s.owned = Woken
-		err = s.wake(ctx)
+		err = s.wake(ctx, brokers)
 	}
 	if err != nil {
 		return err
@@ -166,9 +166,17 @@ func (s *starter) fetch(ctx context.Context, services []string) error {
 	return nil
 }
 
-// wake starts all containers of a project that was stopped.
-func (s *starter) wake(ctx context.Context) error {
+// wake starts all containers of a project that was stopped. Who stopped it when a broker was cut off cannot undo that cut any more.
+func (s *starter) wake(ctx context.Context, brokers []container) error {
 	s.progress("starting containers", 0, 0)
+	nodes, _ := newNodes(brokers, s.cfg.Project+"_default")
+	for _, n := range nodes {
+		if n.isCut() {
+			if err := s.connect(ctx, n); err != nil {
+				return s.forUser(err)
+			}
+		}
+	}
 	all, err := s.docker.find(ctx, s.cfg.Project, labelService)
 	if err != nil {
 		return err
