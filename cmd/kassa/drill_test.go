@@ -12,8 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"kassa/kafkaops/compose"
 	"kassa/kafkaops/drill"
 	"kassa/kafkaops/drill/scenario"
+	"kassa/kafkaops/embedded"
 	"kassa/services"
 	"kassa/services/payment"
 )
@@ -151,6 +153,16 @@ func TestRunsThatAreInterruptedHaveNoVerdict(t *testing.T) {
 	}
 	if exitCode(err) != exitCannot || sum.Verdict != drill.NoVerdict || sum.Passed != 1 || sum.Runs != 1 || !strings.Contains(err.Error(), "after 1 of 1000 runs") {
 		t.Errorf("%v: %s", err, out.String())
+	}
+}
+
+// Containers that run already have the orders of others in their log, and are theirs.
+func TestNoDrillOnContainersThatWereThere(t *testing.T) {
+	if err := somebodys(&compose.Cluster{}); err == nil || !strings.Contains(err.Error(), "COMPOSE_PROJECT_NAME") || exitCode(err) != exitCannot {
+		t.Errorf("on a project that was joined: %v", err)
+	}
+	if err := somebodys(&embedded.Cluster{}); err != nil {
+		t.Errorf("on simulated brokers: %v", err)
 	}
 }
 

@@ -93,7 +93,11 @@ func writeResult(w io.Writer, r *drill.Result) {
 	}
 	if n := len(r.Samples); n > 1 {
 		first, last := r.Samples[0], r.Samples[n-1]
-		fmt.Fprintf(w, "  %-16s heap %.0f → %.0f MB, resident %.0f → %.0f MB\n", "memory", first.HeapMB, last.HeapMB, first.RSSMB, last.RSSMB)
+		text := fmt.Sprintf("heap %.0f → %.0f MB", first.HeapMB, last.HeapMB)
+		if first.RSSMB > 0 && last.RSSMB > 0 { // not every system tells
+			text += fmt.Sprintf(", resident %.0f → %.0f MB", first.RSSMB, last.RSSMB)
+		}
+		fmt.Fprintf(w, "  %-16s %s\n", "memory", text)
 	}
 	const listed = 10
 	for i, f := range r.Findings {

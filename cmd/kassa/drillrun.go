@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"kassa/kafkaops"
+	"kassa/kafkaops/compose"
 	"kassa/kafkaops/drill"
 	"kassa/kafkaops/drill/report"
 	"kassa/kafkaops/drill/runner"
@@ -114,6 +115,9 @@ func (p *drillPlan) once(ctx context.Context, seed uint64, say *drillTeller) (*d
 			log.Error("closing the cluster", "err", err)
 		}
 	}()
+	if err := somebodys(cluster); err != nil {
+		return nil, err
+	}
 	if err := runner.Can(p.scenario, cluster.Nodes(), cluster.Info().Simulated); err != nil {
 		return nil, err // before anybody waits for a shop
 	}
@@ -127,7 +131,7 @@ func (p *drillPlan) once(ctx context.Context, seed uint64, say *drillTeller) (*d
 	info := cluster.Info()
 	say.cluster(info)
 	res, err := runner.Run(ctx, runner.Config{
-		Scenario: p.scenario, Seed: seed, Delivery: cfg.Delivery.String(), WarmUp: warmUpFor(info),
+		Scenario: p.scenario, Seed: seed, Delivery: cfg.Delivery.String, WarmUp: warmUpFor(info),
 		Cluster: drillCluster{cluster, s.watcher, s.recorder}, Shop: drillShop{s, kafkaops.ClientOptions(cluster.Bootstrap())},
 		Auditor: drillAuditor{s}, Meter: s.meter,
 		Settings: p.settings(info), Versions: versions(info), Again: p.again(info, seed), Simulated: info.Simulated,
@@ -137,6 +141,15 @@ func (p *drillPlan) once(ctx context.Context, seed uint64, say *drillTeller) (*d
 		err = writePromises(p.promises, s.book)
 	}
 	return res, err
+}
+
+// somebodys says that brokers were there before: their log has orders of others, and other services may take part. A drill would judge what it did not do, and
+// break what is not its own.
+func somebodys(cluster kafkaops.Cluster) error {
+	if c, ok := cluster.(*compose.Cluster); ok && c.Owned() != compose.Started {
+		return &kafkaops.UserError{Message: "a drill needs brokers of its own, and the containers of this project are somebody's already: end them with `docker compose down`, or name another project with COMPOSE_PROJECT_NAME"}
+	}
+	return nil
 }
 
 // checkPromises says now what would keep writePromises from writing when the drill is over.

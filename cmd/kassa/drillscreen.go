@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"time"
 
 	"kassa/kafkaops"
 	"kassa/kafkaops/drill"
@@ -21,7 +22,47 @@ type screenDrills struct {
 	*shop
 	cluster kafkaops.Cluster
 	log     *slog.Logger
-	busy    sync.Mutex // held while one is under way
+}
+
+// drillSlot is where the one drill is that a shop may have under way.
+type drillSlot struct {
+	mu   sync.Mutex
+	stop context.CancelFunc // nil while there is none
+	gone chan struct{}
+}
+
+// take has a drill in the slot until over is called.
+func (d *drillSlot) take(ctx context.Context) (_ context.Context, over func(), err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.stop != nil {
+		return nil, nil, errors.New("another drill is under way")
+	}
+	ctx, stop := context.WithCancel(ctx)
+	gone := make(chan struct{})
+	d.stop, d.gone = stop, gone
+	return ctx, func() {
+		stop()
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.stop = nil
+		close(gone)
+	}, nil
+}
+
+// end interrupts the drill that is under way, if any, and waits within so long for it to bring back what it has taken away.
+func (d *drillSlot) end(within time.Duration) {
+	d.mu.Lock()
+	stop, gone := d.stop, d.gone
+	d.mu.Unlock()
+	if stop == nil {
+		return
+	}
+	stop()
+	select {
+	case <-gone:
+	case <-time.After(within):
+	}
 }
 
 // List implements tui.Drills.
@@ -37,9 +78,17 @@ func (d *screenDrills) List() []tui.Drill {
 	return list
 }
 
-// drillPrice says what a drill does to whoever has the screen.
-func drillPrice(s *scenario.Scenario) string {
-	n, what := 0, "faults"
+// simulatedOrders is how many orders the log of simulated brokers holds for certain: 20 MiB (kafkaops/embedded/retention.go), at some 1.4 kB for the events of one.
+const simulatedOrders = 12_000
+
+// offered is about how many orders come while a scenario runs: a fault is settled after some 8 s.
+func offered(s *scenario.Scenario) int64 {
+	const around, each = 10, 8 // s
+	return int64(s.Load.Rate) * int64(around+each*harms(s))
+}
+
+// harms is how many faults a scenario has.
+func harms(s *scenario.Scenario) (n int) {
 	steps := s.Steps
 	if s.Chaos != nil {
 		steps = s.Draw(1)
@@ -49,6 +98,12 @@ func drillPrice(s *scenario.Scenario) string {
 			n++
 		}
 	}
+	return n
+}
+
+// drillPrice says what a drill does to whoever has the screen.
+func drillPrice(s *scenario.Scenario) string {
+	n, what := harms(s), "faults"
 	if n == 1 {
 		what = "fault"
 	}
@@ -65,6 +120,10 @@ func (d *screenDrills) refuses(s *scenario.Scenario) error {
 	if slices.ContainsFunc(s.Steps, func(st scenario.Step) bool { return st.Act.Verb == scenario.DeleteTopic }) {
 		return fmt.Errorf("it deletes what this session has written, so that no later audit could pass: run `kassa drill %s`, which has a cluster of its own", s.Name)
 	}
+	if have := d.payment.Stats().Accepted; info.Simulated && have+offered(s) > simulatedOrders {
+		return fmt.Errorf("simulated brokers keep the newest %d orders for certain, and the verdict would be about the %d of this session and those of the drill: run `kassa drill %s`, whose brokers keep all",
+			simulatedOrders, have, s.Name)
+	}
 	if want := s.Settings.Acks; want != "" && want != d.cfg.Acks.String() {
 		return fmt.Errorf("it is about acks=%s, and this session has acks=%s: run `kassa drill %s`, or kassa --acks %s", want, d.cfg.Acks, s.Name, want)
 	}
@@ -73,10 +132,11 @@ func (d *screenDrills) refuses(s *scenario.Scenario) error {
 
 // Run implements tui.Drills.
 func (d *screenDrills) Run(ctx context.Context, name string, tell func(runner.Progress)) (*drill.Result, error) {
-	if !d.busy.TryLock() {
-		return nil, errors.New("another drill is under way")
+	ctx, over, err := d.drill.take(ctx)
+	if err != nil {
+		return nil, err
 	}
-	defer d.busy.Unlock()
+	defer over()
 	s, err := scenario.Named(name)
 	if err != nil {
 		return nil, err
@@ -94,8 +154,9 @@ func (d *screenDrills) Run(ctx context.Context, name string, tell func(runner.Pr
 	}
 	p := &drillPlan{scenario: s, arg: name, shop: cfg, seed: seed, runs: 1, flags: &drillFlags{mails: mailFlags{mail: mailCatch}}}
 	return runner.Run(ctx, runner.Config{
-		Scenario: s, Seed: seed, Delivery: cfg.Delivery.String(), WarmUp: warmUpFor(info),
-		Cluster: drillCluster{d.cluster, d.watcher, d.recorder}, Shop: drillShop{d.shop, d.client}, Auditor: drillAuditor{d.shop}, Meter: d.meter, Heal: true,
+		Scenario: s, Seed: seed, WarmUp: warmUpFor(info),
+		Delivery: func() string { return d.staff.mayRepeat().String() }, // the audit is of all that this session has written
+		Cluster:  drillCluster{d.cluster, d.watcher, d.recorder}, Shop: drillShop{d.shop, d.client}, Auditor: drillAuditor{d.shop}, Meter: d.meter, Heal: true,
 		Settings: p.settings(info), Versions: versions(info), Again: p.again(info, seed), Simulated: info.Simulated,
 		Tell: tell, Log: d.log,
 	})

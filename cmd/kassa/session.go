@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"kassa/kafkaops"
+	"kassa/kafkaops/compose"
 	"kassa/tui"
 )
 
@@ -19,6 +20,8 @@ const (
 	goodbyes        = 400 * time.Millisecond
 	// closeShop is how long the shop has to close while the screen stays: what it has not done by then goes on beside what comes next, until its brokers end.
 	closeShop = 2 * time.Second
+	// healWithin is how long a drill that is interrupted has to bring back what it took away: two containers, one after the other.
+	healWithin = 15 * time.Second
 )
 
 // session is the cluster and the shop behind the screen. They may still be on their way up when it is time to leave, and others may take their place.
@@ -93,6 +96,7 @@ func (s *session) change(ctx context.Context, provider string, progress func(kaf
 	if s.shop != nil {
 		progress(kafkaops.Progress{Step: "closing the shop"})
 		s.shopCfg.Door.shut()
+		s.endDrill()
 		s.shop.close(closeShop)
 		s.shop = nil
 	}
@@ -115,6 +119,17 @@ func (s *session) change(ctx context.Context, provider string, progress func(kaf
 	return s.open(ctx, progress)
 }
 
+// endDrill interrupts a drill on containers, which may be somebody's who goes on with them, and waits until it has brought back what it took away. Other brokers
+// end with us.
+func (s *session) endDrill() {
+	if s.shop == nil || s.cluster == nil {
+		return
+	}
+	if _, containers := s.cluster.(*compose.Cluster); containers {
+		s.shop.drill.end(healWithin)
+	}
+}
+
 // down ends both, and gives up waiting when it takes too long: the guard ends brokers on this machine in any case.
 func (s *session) down() {
 	src := s.source()
@@ -130,6 +145,7 @@ func (s *session) down() {
 		polite, cancel := context.WithTimeout(context.Background(), goodbyes)
 		defer cancel()
 		s.shopCfg.Door.close(polite) // who is in the shop may finish, nobody else comes in
+		s.endDrill()
 		if s.shop != nil && keeps {
 			// The data stays: let the services leave their groups and what is pending be acknowledged.
 			s.shop.close(goodbyes)

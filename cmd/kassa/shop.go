@@ -52,6 +52,7 @@ type shop struct {
 	watcher   *watch.Watcher
 	recorder  *drill.Recorder
 	meter     *runner.Meter // for drills
+	drill     drillSlot
 	tailer    *tail.Tailer
 	dead      deadLetters
 

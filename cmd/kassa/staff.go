@@ -18,12 +18,14 @@ type staff struct {
 	crews    []*services.Crew
 	byName   map[string]*services.Crew
 	delivery atomic.Uint32
+	repeated atomic.Bool // it was at-least-once at some time: the log may hold repeats
 }
 
 // newStaff is one instance of each, which do nothing before run. The instance name is this process's alone: two never share a transactional id.
 func newStaff(client []kgo.Opt, instance string, delivery services.Delivery, pace pace, log *slog.Logger, list ...services.Service) (*staff, error) {
 	s := &staff{byName: map[string]*services.Crew{}}
 	s.delivery.Store(uint32(delivery))
+	s.repeated.Store(delivery == services.AtLeastOnce)
 	for _, svc := range list {
 		c, err := services.NewCrew(svc, services.Config{Client: client, Instance: instance, Delivery: delivery, Gather: pace.Gather, Cycle: pace.Cycle, Log: log.With("service", svc.Name)}, 1)
 		if err != nil {
@@ -77,9 +79,20 @@ func (s *staff) Instances(service string) []services.Instance {
 // Delivery implements tui.Staff.
 func (s *staff) Delivery() services.Delivery { return services.Delivery(s.delivery.Load()) }
 
+// mayRepeat is the weakest delivery that there was: what an audit of the whole session must expect.
+func (s *staff) mayRepeat() services.Delivery {
+	if s.repeated.Load() {
+		return services.AtLeastOnce
+	}
+	return services.ExactlyOnce
+}
+
 // SetDelivery implements tui.Staff.
 func (s *staff) SetDelivery(d services.Delivery) {
 	s.delivery.Store(uint32(d))
+	if d == services.AtLeastOnce {
+		s.repeated.Store(true)
+	}
 	for _, c := range s.crews {
 		c.SetDelivery(d)
 	}

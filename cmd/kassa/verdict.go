@@ -17,7 +17,7 @@ func verdictOf(r ledger.Report) (v drill.Verdict, why string) {
 	if !r.Finished {
 		return drill.NoVerdict, "the audit did not finish: " + r.Why
 	}
-	return drill.NoVerdict, "the topics no longer hold all that was promised: their retention is shorter than the drill"
+	return drill.NoVerdict, "the topics no longer hold all that was promised: their retention is shorter than the time that is judged"
 }
 
 // countsOf is what a ledger counted.

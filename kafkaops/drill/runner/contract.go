@@ -83,7 +83,8 @@ type Audit struct {
 type Config struct {
 	Scenario *scenario.Scenario
 	Seed     uint64
-	Delivery string // "exactly-once", "at-least-once": what is expected of repeats depends on it
+	// Delivery is "exactly-once" or "at-least-once": what is expected of repeats depends on it. It is asked when the log was audited.
+	Delivery func() string
 	Cluster  Cluster
 	Shop     Shop
 	Auditor  Auditor

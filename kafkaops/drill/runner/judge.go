@@ -59,7 +59,7 @@ func (r *run) verdict(ctx context.Context) *drill.Result {
 	if audit.Doubt != "" {
 		j.none = append(j.none, audit.Doubt)
 	}
-	j.counts(r.cfg.Scenario.Expect.CountsFor(r.cfg.Delivery), figures.DeadLetters-r.base.DeadLetters)
+	j.counts(r.cfg.Scenario.Expect.CountsFor(r.cfg.Delivery()), figures.DeadLetters-r.base.DeadLetters)
 	all := append(append([]drill.FaultResult(nil), res.Faults...), res.Recoveries...)
 	j.gaps("write gap", r.cfg.Scenario.Expect.WriteGap, all, drill.WriteGap)
 	j.gaps("flow gap", r.cfg.Scenario.Expect.FlowGap, all, drill.FlowGap)

@@ -25,7 +25,7 @@ func parse(t *testing.T, text string) *scenario.Scenario {
 }
 
 func config(w *world, s *scenario.Scenario) Config {
-	return Config{Scenario: s, Seed: 1, Delivery: "exactly-once", Cluster: w, Shop: w, Auditor: w.audit(drill.Counts{}), Meter: w.meter, WarmUp: 2 * time.Second}
+	return Config{Scenario: s, Seed: 1, Delivery: func() string { return "exactly-once" }, Cluster: w, Shop: w, Auditor: w.audit(drill.Counts{}), Meter: w.meter, WarmUp: 2 * time.Second}
 }
 
 // carry runs a drill in a bubble, where minutes take milliseconds.
