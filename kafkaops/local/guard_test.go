@@ -110,6 +110,27 @@ func TestCloseEndsEveryChildAndDeletesTheData(t *testing.T) {
 	}
 }
 
+// A guard whose children have ended and that has much to delete goes on when nobody waits for it any more.
+func TestAGuardThatDeletesIsLeftToIt(t *testing.T) {
+	dir := t.TempDir()
+	lock, err := os.Create(filepath.Join(dir, "lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	done := filepath.Join(dir, "done")
+	script := `read -r setup; echo '{"id":1}'; cat > /dev/null; sleep 0.3; : > ` + done
+	g, err := startGuard(t.Context(), []string{"sh", "-c", script}, setup{}, lock, filepath.Join(dir, "log"), func(_, exit string) string { return exit })
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.close(time.Millisecond)
+	<-g.gone
+	if missing(done) {
+		t.Error("it was killed")
+	}
+}
+
 func TestGuardReportsHowAChildEnded(t *testing.T) {
 	g, run := testGuard(t)
 	s := sleeper(run, "one")

@@ -214,7 +214,8 @@ func (g *guardian) signal(ctx context.Context, p *process, sig syscall.Signal) e
 	return nil
 }
 
-// close ends the guard: it kills what still runs, deletes what is temporary and leaves. One that has not left after patience is killed.
+// close ends the guard: it kills what still runs, deletes what is temporary and leaves. One that has not left after patience is killed, unless all that it still
+// does is to delete: thousands of partitions take seconds, and it does that alone.
 func (g *guardian) close(patience time.Duration) {
 	g.stdin.Close()
 	t := time.NewTimer(patience)
@@ -222,6 +223,12 @@ func (g *guardian) close(patience time.Duration) {
 	select {
 	case <-g.gone:
 	case <-t.C:
+		g.mu.Lock()
+		deletes := patience > 0 && len(g.procs) == 0
+		g.mu.Unlock()
+		if deletes {
+			return
+		}
 		_ = g.cmd.Process.Kill()
 		<-g.gone
 	}
