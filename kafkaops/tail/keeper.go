@@ -191,7 +191,7 @@ func copied(r *kgo.Record) Record {
 		Transactional: r.Attrs.IsTransactional(), ProducerID: r.ProducerID,
 	}
 	for _, h := range r.Headers {
-		out.Headers = append(out.Headers, Header{Key: h.Key, Value: clone(h.Value)})
+		out.Headers = append(out.Headers, Header{Key: h.Key, Value: clone(h.Value[:min(len(h.Value), MaxHeader)]), Size: len(h.Value)})
 	}
 	return out
 }

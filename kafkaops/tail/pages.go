@@ -146,8 +146,9 @@ func (p *pager) take(fetches kgo.Fetches, now time.Time) {
 			}
 			part.read = r.Offset + 1
 			if !r.Attrs.IsControl() {
-				part.ahead = append(part.ahead, copied(r))
-				p.bytes += len(r.Key) + min(len(r.Value), MaxValue)
+				next := copied(r)
+				part.ahead = append(part.ahead, next)
+				p.bytes += next.Bytes()
 			}
 		}
 	})
@@ -186,7 +187,7 @@ func (p *pager) give(now time.Time) {
 		oldest.ahead[0] = Record{}
 		oldest.ahead = oldest.ahead[1:]
 		oldest.given = r.Offset + 1
-		p.bytes -= len(r.Key) + len(r.Value)
+		p.bytes -= r.Bytes()
 		p.kept.give(r)
 		p.budget--
 	}

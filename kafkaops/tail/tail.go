@@ -23,11 +23,27 @@ type Record struct {
 // Header is one header of a record; keys may repeat.
 type Header struct {
 	Key   string
-	Value []byte
+	Value []byte // at most MaxHeader bytes of it
+	Size  int    // bytes of the whole value
 }
+
+// Bytes is about how much memory a record holds.
+func (r *Record) Bytes() int {
+	n := len(r.Key) + len(r.Value)
+	for _, h := range r.Headers {
+		n += headerBytes + len(h.Key) + len(h.Value)
+	}
+	return n
+}
+
+// headerBytes is what a header takes beside its text.
+const headerBytes = 56
 
 // MaxValue is how much of a record's value is kept, in bytes.
 const MaxValue = 64 << 10
+
+// MaxHeader is how much of a header's value is kept, in bytes.
+const MaxHeader = 4 << 10
 
 // Batch is what has come since the last one.
 type Batch struct {

@@ -171,15 +171,16 @@ func TestValuesAreCutAndTheirSizeKept(t *testing.T) {
 	c, cl := cluster(t, "a")
 	tl := start(t, c, Config{Topics: []string{"a"}, From: Beginning()})
 	produce(t, cl,
-		&kgo.Record{Topic: "a", Partition: 0, Value: bytes.Repeat([]byte("x"), MaxValue+7), Headers: []kgo.RecordHeader{{Key: "h", Value: []byte("v")}}},
+		&kgo.Record{Topic: "a", Partition: 0, Value: bytes.Repeat([]byte("x"), MaxValue+7), Headers: []kgo.RecordHeader{{Key: "h", Value: bytes.Repeat([]byte("h"), 900_000)}}},
 		&kgo.Record{Topic: "a", Key: []byte("tomb")},
 		&kgo.Record{Topic: "a", Key: []byte("empty"), Value: []byte{}})
 	records, _ := until(t, tl, func(rs []Record, _ map[string]Count) bool { return len(rs) == 3 })
 	for _, r := range records {
 		switch string(r.Key) {
 		case "":
-			if len(r.Value) != MaxValue || r.Size != MaxValue+7 || len(r.Headers) != 1 {
-				t.Errorf("kept %d of %d bytes, %d headers", len(r.Value), r.Size, len(r.Headers))
+			if len(r.Value) != MaxValue || r.Size != MaxValue+7 || len(r.Headers) != 1 || len(r.Headers[0].Value) != MaxHeader || r.Headers[0].Size != 900_000 ||
+				r.Bytes() < MaxValue+MaxHeader || r.Bytes() > MaxValue+2*MaxHeader {
+				t.Errorf("kept %d bytes, of the value %d of %d, %d headers", r.Bytes(), len(r.Value), r.Size, len(r.Headers))
 			}
 		case "tomb":
 			if r.Value != nil {
