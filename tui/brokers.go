@@ -57,6 +57,29 @@ func can(fn func(watch.Node) bool) func(*Model) bool {
 	}
 }
 
+// cannot says why that act cannot be done to that broker.
+func cannot(v kafkaops.Verb, fn func(watch.Node) bool) func(*Model) error {
+	return func(m *Model) error {
+		if m.backend == nil || m.state == nil || len(m.state.Nodes) == 0 {
+			return errNoPicture
+		}
+		f, ok := m.target()
+		if _, known := m.state.Node(f.Node); !ok || !known {
+			return errors.New("nobody leads this partition")
+		}
+		f.Verb = v
+		return m.allowed(f, fn)
+	}
+}
+
+// onlyBrokers says where the keys of the brokers work, in the pane where they might be taken for those of the services.
+func onlyBrokers(m *Model) error {
+	if m.backend == nil {
+		return errNotReady
+	}
+	return fmt.Errorf("this works in %s", inCluster.words())
+}
+
 func hasQuorum(m *Model) bool { return m.backend != nil && m.state != nil && m.state.Quorum.Known }
 
 func alive(n watch.Node) bool {

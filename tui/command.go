@@ -147,7 +147,7 @@ func (m *Model) notHere(w word) error {
 		switch place := a.in.words(); {
 		case a.word != w.name:
 		case a.in.has(m):
-			return fmt.Errorf("%s is not possible now", w.name)
+			return a.whyNot(m)
 		case !slices.Contains(places, place):
 			places = append(places, place)
 		}

@@ -256,7 +256,7 @@ const (
 	deadFoot  = 2
 )
 
-func (m *Model) deadRows() int { return m.height - 4 - deadHead - deadFoot }
+func (m *Model) deadRows() int { return m.overlayRows() - deadHead - deadFoot }
 
 // deadLines draws the list for the screen as it is.
 func (m *Model) deadLines() []string {
@@ -366,7 +366,7 @@ func deadLetterLines(l deadletters.Letter, s Styles) []string {
 	}
 	lines = append(lines, field("key", keyOf(l)), field("size", count(l.Size)+" bytes"))
 	for _, h := range l.Headers {
-		lines = append(lines, s.Dim.Render(fit(safe(h.Key), 16))+" "+safe(string(h.Value)))
+		lines = append(lines, headerLine(h.Key, h.Value, len(h.Value), s))
 		if len(lines) > 200 {
 			lines = append(lines, s.Dim.Render("… more headers"))
 			break

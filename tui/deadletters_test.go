@@ -149,3 +149,18 @@ func TestGoldenDeadLetters(t *testing.T) {
 		})
 	}
 }
+
+// Beside the tour the selected letter and the keys are in view too.
+func TestDeadLettersBesideTheTour(t *testing.T) {
+	for _, size := range [][2]int{{80, 24}, {60, 18}} {
+		s := newStage(t, size[0], size[1])
+		newGraves(s, 40)
+		s.press("T", "D")
+		for i := range 40 {
+			s.has(fmt.Sprintf("payment/1@%d", 140-i))
+			s.has("j k select")
+			s.hasNot("j k · esc closes") // nothing is out of view
+			s.press("j")
+		}
+	}
+}

@@ -210,41 +210,57 @@ func (m *Model) drillLines() []string {
 	w := min(m.width-6, drillWide)
 	if d.looking {
 		d.overlay.title = "drill " + d.run.name
-		return d.run.lines(s, w, m.height-6)
+		return d.run.lines(s, w, m.overlayRows())
 	}
 	d.overlay.title = "drills"
-	lines := []string{fit(s.Dim.Render("breaks this cluster under a load of its own, and judges from the log what became of every order"), w), ""}
-	for i, one := range d.list {
+	room := m.overlayRows()
+	about := []string{fit(s.Dim.Render("breaks this cluster under a load of its own, and judges from the log what became of every order"), w), ""}
+	foot := append([]string{""}, m.drillFoot(w, room-2)...) // a row of the list is there too
+	if room-len(about)-len(foot) < min(len(d.list), 4) {
+		about, foot = nil, foot[1:]
+	}
+	lines, rows := about, max(room-len(about)-len(foot), 1)
+	from, to := window(len(d.list), d.at, d.at-rows/2, rows)
+	for i, one := range d.list[from:to] {
 		about := one.About
 		if one.Refused != "" {
 			about = "not here: " + safe(one.Refused)
 		}
 		row := fit(fit(one.Name, 17)+about, w)
 		switch {
-		case i == d.at:
+		case from+i == d.at:
 			row = s.Select.Render(row)
 		case one.Refused != "":
 			row = s.Dim.Render(row)
 		}
 		lines = append(lines, row)
 	}
-	lines = append(lines, "")
+	return append(lines, foot...)
+}
+
+// drillFoot is what the selected drill would do, in at most so many lines, and below them the question or the keys.
+func (m *Model) drillFoot(w, most int) (lines []string) {
+	s, d := m.styles, &m.drills
+	hint := s.Key.Render("j k") + s.Dim.Render(" select  ") + s.Key.Render("enter") + s.Dim.Render(" run")
+	if d.run != nil {
+		hint += "  " + s.Key.Render("v") + s.Dim.Render(" what "+d.run.name+" saw")
+	}
 	if d.at < len(d.list) {
 		one := d.list[d.at]
 		text := one.Price
 		if one.Refused != "" {
 			text = one.About + " Not here: " + one.Refused
 		}
-		for _, l := range strings.Split(ansi.Wordwrap(safe(text), w, ""), "\n") {
+		price := strings.Split(ansi.Wordwrap(safe(text), w, ""), "\n")
+		if len(price) > most {
+			price = append(price[:max(most-1, 0)], "…")
+		}
+		for _, l := range price {
 			lines = append(lines, fit(s.Warn.Render(l), w))
 		}
 		if d.asking {
-			return append(lines, fit(s.Strong.Render("Run "+one.Name+"?")+"  "+s.Key.Render("y")+s.Dim.Render(" yes  ")+s.Key.Render("n")+s.Dim.Render(" no"), w))
+			hint = s.Strong.Render("Run "+one.Name+"?") + "  " + s.Key.Render("y") + s.Dim.Render(" yes  ") + s.Key.Render("n") + s.Dim.Render(" no")
 		}
-	}
-	hint := s.Key.Render("j k") + s.Dim.Render(" select  ") + s.Key.Render("enter") + s.Dim.Render(" run")
-	if d.run != nil {
-		hint += "  " + s.Key.Render("v") + s.Dim.Render(" what "+d.run.name+" saw")
 	}
 	return append(lines, fit(hint, w))
 }

@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"kassa/kafkaops/drill"
 	"kassa/kafkaops/drill/runner"
+	"kassa/kafkaops/drill/scenario"
 )
 
 // school is drills that a test holds.
@@ -149,4 +151,52 @@ func TestGoldenDrills(t *testing.T) {
 	newSchool(s)
 	s.press("X")
 	golden.RequireEqual(t, []byte(s.screen()))
+}
+
+// bookshelf is as many drills as are built in, with their prices.
+type bookshelf struct{ school }
+
+func (*bookshelf) List() (list []Drill) {
+	for _, s := range scenario.Builtin() {
+		list = append(list, Drill{
+			Name: s.Name, About: s.About,
+			Price: "Orders come at 200 a second, and the load of now is set aside until it is over. 20 faults, each when the one before is settled; " +
+				"what is still away at the end is brought back. The verdict is about every order since kassa started.",
+		})
+	}
+	list[2].Refused = "it deletes what this session has written, so that no later audit could pass: run `kassa drill topic-deleted`, which has a cluster of its own"
+	return list
+}
+
+// Nobody says yes to what they cannot see: the selected drill and the question are there on the smallest screen, beside the tour too.
+func TestTheDrillThatIsAskedAboutIsInView(t *testing.T) {
+	for _, size := range [][2]int{{80, 24}, {60, 18}} {
+		for _, tour := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%dx%d,tour=%v", size[0], size[1], tour), func(t *testing.T) {
+				s := newStage(t, size[0], size[1]).story()
+				s.backend.Drills = &bookshelf{}
+				list := s.backend.Drills.List()
+				if tour {
+					s.press("T")
+				}
+				s.press("X")
+				for _, one := range list {
+					s.has(one.Name + " ")
+					if one.Refused == "" {
+						s.press("enter")
+						s.has(one.Name + " ") // the row
+						s.has("Run " + one.Name + "?")
+						s.press("n")
+					}
+					s.has("enter run")
+					s.hasNot("j k · esc closes") // nothing of it is out of view
+					s.press("j")
+				}
+				s.press("g", "G", "enter")
+				last := list[len(list)-1].Name
+				s.has(last + " ")
+				s.has("Run " + last + "?  y yes  n no")
+			})
+		}
+	}
 }

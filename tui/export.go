@@ -77,6 +77,7 @@ type exportedHeader struct {
 	Key         string  `json:"key"`
 	Value       *string `json:"value"`
 	ValueBase64 []byte  `json:"valueBase64,omitempty"`
+	Truncated   bool    `json:"truncated,omitempty"`
 }
 
 func (t *tailPane) toExport() exported {
@@ -85,7 +86,7 @@ func (t *tailPane) toExport() exported {
 		e.about = fmt.Sprintf("those that hold %q", t.filter)
 	}
 	for _, seq := range t.visible() {
-		if r := t.ring.at(seq); r.mark == "" {
+		if r := t.shown().at(seq); r.mark == "" {
 			e.lines = append(e.lines, exportRecord(r.record))
 		}
 	}
@@ -106,7 +107,7 @@ func exportRecord(r tail.Record) any {
 		}
 	}
 	for _, h := range r.Headers {
-		v := exportedHeader{Key: h.Key}
+		v := exportedHeader{Key: h.Key, Truncated: h.Size > len(h.Value)}
 		v.Value, v.ValueBase64 = textOr(h.Value)
 		out.Headers = append(out.Headers, v)
 	}

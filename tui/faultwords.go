@@ -56,10 +56,12 @@ func wholeCluster(v kafkaops.Verb) func(*Model, string) (tea.Cmd, error) {
 	return plain(func(m *Model) tea.Cmd { return m.askAbout(kafkaops.Fault{Verb: v}) })
 }
 
+var errNoController = errors.New("nobody knows who leads the quorum")
+
 // toController goes to the broker that leads the quorum.
 func (m *Model) toController() tea.Cmd {
 	if !m.state.Quorum.Known {
-		m.say(true, "nobody knows who leads the quorum")
+		m.say(true, errNoController.Error())
 		return nil
 	}
 	m.focusOn(paneBrokers)
@@ -203,22 +205,26 @@ func (m *Model) serviceNamed(name string) (services.Stats, error) {
 
 // askToDoNow asks about an act to a service, if it can be done now.
 func (m *Model) askToDoNow(a staffAct, svc services.Stats) (tea.Cmd, error) {
-	switch a.verb {
-	case startService.verb:
-		if !isStopped(svc) {
-			return nil, fmt.Errorf("%s is not stopped", svc.Name)
-		}
+	if err := a.allowed(svc); err != nil {
+		return nil, err
+	}
+	if a.verb == startService.verb {
 		return m.actOn(a, svc.Name), nil // it costs nothing, and its key does not ask either
-	case crashService.verb:
-		if !lives(svc) {
-			return nil, fmt.Errorf("no instance of %s runs", svc.Name)
-		}
-	default:
-		if isStopped(svc) {
-			return nil, fmt.Errorf("%s is stopped already", svc.Name)
-		}
 	}
 	return m.askToDo(a, svc), nil
+}
+
+// allowed says why a service cannot suffer an act in its present state.
+func (a staffAct) allowed(svc services.Stats) error {
+	switch {
+	case a.verb == startService.verb && !isStopped(svc):
+		return fmt.Errorf("%s is not stopped", svc.Name)
+	case a.verb == crashService.verb && !lives(svc):
+		return fmt.Errorf("no instance of %s runs", svc.Name)
+	case a.verb == stopService.verb && isStopped(svc):
+		return fmt.Errorf("%s is stopped already", svc.Name)
+	}
+	return nil
 }
 
 func crashWord(m *Model, rest string) (tea.Cmd, error) {

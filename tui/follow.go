@@ -131,12 +131,14 @@ func followWord(m *Model, rest string) (tea.Cmd, error) {
 		return nil, fmt.Errorf("follow what? An id of a checkout, whole or its beginning; or enter on a record in a tail")
 	}
 	for _, t := range m.flow() { // a beginning will do for one that is held
-		for i := len(t.ring.rows) - 1; i >= 0; i-- {
-			if r := &t.ring.rows[i]; r.mark == "" && bytes.HasPrefix(r.record.Key, []byte(rest)) {
-				if id := checkoutOf(&r.record); id != "" {
-					return m.openFollow(id, &r.record), nil
-				}
+		var newest *tail.Record
+		for r := range t.held() {
+			if r.mark == "" && bytes.HasPrefix(r.record.Key, []byte(rest)) && checkoutOf(&r.record) != "" {
+				newest = &r.record
 			}
+		}
+		if newest != nil {
+			return m.openFollow(checkoutOf(newest), newest), nil
 		}
 	}
 	return m.openFollow(rest, nil), nil
@@ -155,8 +157,8 @@ func (m *Model) openFollow(id string, first *tail.Record) tea.Cmd {
 		f.add(*first, false)
 	}
 	for _, t := range m.flow() {
-		for i := range t.ring.rows {
-			if r := &t.ring.rows[i]; r.mark == "" && f.about(&r.record) {
+		for r := range t.held() {
+			if r.mark == "" && f.about(&r.record) {
 				f.add(r.record, false)
 			}
 		}

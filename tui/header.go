@@ -17,7 +17,7 @@ func (m *Model) header(w int) string {
 		text string
 		rank int // lower stays longer
 	}
-	parts := []part{{s.Brand.Render("kassa"), 1}}
+	parts := []part{{s.Brand.Render("kassa"), 2}}
 	add := func(rank int, text string) { parts = append(parts, part{text, rank}) }
 	dim := s.Dim.Render
 
@@ -34,13 +34,13 @@ func (m *Model) header(w int) string {
 	} else {
 		info := m.backend.Info
 		if info.Simulated {
-			add(0, s.Warn.Render("SIMULATED"))
+			add(-1, s.Warn.Render("SIMULATED")) // no figure is to be taken for a real one
 		}
-		add(2, info.Provider)
+		add(3, info.Provider)
 		if info.Version != "" {
-			add(9, dim("Kafka ")+info.Version)
+			add(11, dim("Kafka ")+info.Version)
 		}
-		add(7, info.Profile)
+		add(9, info.Profile)
 	}
 	if st := m.state; st != nil {
 		up := st.Count(watch.Up)
@@ -51,18 +51,18 @@ func (m *Model) header(w int) string {
 		add(0, style.Render(fmt.Sprintf("%d/%d up", up, len(st.Nodes))))
 		switch q := st.Quorum; {
 		case q.Seen.IsZero():
-			add(3, dim("controller ?"))
+			add(5, dim("controller ?"))
 		case !q.Known:
 			add(0, s.Bad.Render("NO QUORUM"))
-			add(7, dim("for "+age(m.now().Sub(q.Seen))))
+			add(9, dim("for "+age(m.now().Sub(q.Seen))))
 		default:
-			add(3, dim("controller ")+s.Accent.Render(fmt.Sprint(q.Leader))+dim(" epoch ")+fmt.Sprint(q.Epoch))
+			add(5, dim("controller ")+s.Accent.Render(fmt.Sprint(q.Leader))+dim(" epoch ")+fmt.Sprint(q.Epoch))
 		}
 		if m.stalled != "" {
 			add(1, s.Bad.Render("WRITES WAIT"))
 		}
 		under := m.parts.sum.under
-		rank := 4
+		rank := 6
 		style = s.Good
 		if under > 0 {
 			rank, style = 1, s.Warn
@@ -74,9 +74,9 @@ func (m *Model) header(w int) string {
 		if n := m.parts.sum.below; n > 0 {
 			add(0, s.Bad.Render(fmt.Sprintf("under-min-ISR %d", n)))
 		}
-		rank = 8
+		rank = 10
 		if m.delivery() != services.ExactlyOnce.String() { // what is not as usual is said first
-			rank = 3
+			rank = 4
 		}
 		add(rank, dim(m.delivery()))
 		if a := m.backend.Acks; a != "" {
@@ -89,12 +89,12 @@ func (m *Model) header(w int) string {
 		if n := m.deadLetters(); n > 0 {
 			add(3, s.Bad.Render(plural(int(n), "dead letter")))
 		}
-		add(5, s.Good.Render(count(f.Complete))+dim(" complete"))
+		add(7, s.Good.Render(count(f.Complete))+dim(" complete"))
 		style := s.Text
 		if f.InFlight+f.Pending > 0 {
 			style = s.Warn
 		}
-		add(6, style.Render(count(f.InFlight+f.Pending))+dim(" in flight"))
+		add(8, style.Render(count(f.InFlight+f.Pending))+dim(" in flight"))
 	}
 
 	for {
@@ -108,7 +108,7 @@ func (m *Model) header(w int) string {
 		}
 		worst := 0
 		for i, p := range parts {
-			if p.rank > parts[worst].rank {
+			if p.rank >= parts[worst].rank { // of equals the last goes first
 				worst = i
 			}
 		}

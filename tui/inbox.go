@@ -122,7 +122,7 @@ const (
 	inboxTrouble = 2
 )
 
-func (m *Model) inboxRows() int { return m.height - 4 - inboxHead - inboxTrouble - inboxFoot }
+func (m *Model) inboxRows() int { return m.overlayRows() - inboxHead - inboxTrouble - inboxFoot }
 
 // inboxLines draws the list for the screen as it is.
 func (m *Model) inboxLines() []string {

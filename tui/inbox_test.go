@@ -181,3 +181,19 @@ func goldenOverlay(t *testing.T, s *stage) {
 	s.View() // makes what lives anew
 	golden.RequireEqual(t, strings.Join(s.overlay.render(s.styles, s.width, s.height), "\n"))
 }
+
+// Beside the tour the selected mail and the keys are in view too.
+func TestInboxBesideTheTour(t *testing.T) {
+	for _, size := range [][2]int{{80, 24}, {60, 18}} {
+		s := newStage(t, size[0], size[1]).open()
+		s.send(stateMsg{s.cluster()})
+		withMail(s, 50)
+		s.press("T", "m")
+		for range 30 {
+			s.press("j")
+			s.has("j k select")
+			s.hasNot("j k · esc closes") // nothing is out of view
+			s.has(fmt.Sprintf("user-%d@", s.selectedMail(50)))
+		}
+	}
+}

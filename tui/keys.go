@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -41,9 +42,10 @@ func (w where) words() string {
 type action struct {
 	key.Binding
 	in    where
-	word  string              // what does the same on the command line, see words; only what opens it has none
-	group string              // heading in the help
-	when  func(m *Model) bool // nil: always. Hints show what works here and now.
+	word  string               // what does the same on the command line, see words; only what opens it has none
+	group string               // heading in the help
+	when  func(m *Model) bool  // nil: always. Hints show what works here and now.
+	why   func(m *Model) error // why it cannot be done now, see whyNot; nil: there is nothing more to say
 	do    func(m *Model) tea.Cmd
 	hint  bool // worth a place in the hints line
 	line  bool // it only opens the command line with its word
@@ -58,16 +60,16 @@ func bindings() []action {
 	ready := func(m *Model) bool { return m.backend != nil }
 	paused := func(m *Model) bool { t := m.tail(); return t != nil && t.paused }
 	list := []action{
-		{Binding: bind("K", "K", "kill −9"), in: inCluster, word: "kill", group: "Brokers", hint: true, when: can(canKill), do: ask(killVerb)},
-		{Binding: bind("S", "S", "start"), in: inBrokers, word: "start", group: "Brokers", hint: true, when: can(canStart), do: ask(startVerb)},
-		{Binding: bind("s", "s", "stop"), in: inCluster, word: "stop", group: "Brokers", hint: true, when: can(canStop), do: ask(stopVerb)},
-		{Binding: bind("p", "p", "pause or resume"), in: inCluster, word: "pause", group: "Brokers", hint: true, when: can(canPause), do: ask(kafkaops.Pause)},
-		{Binding: bind("r", "r", "restart"), in: inCluster, word: "restart", group: "Brokers", hint: true, when: can(canStop), do: ask(restartVerb)},
-		{Binding: bind("x", "x", "cut or reconnect the network"), in: inCluster, word: "cut", group: "Brokers", hint: true, when: can(canCut), do: ask(kafkaops.Cut)},
+		{Binding: bind("K", "K", "kill −9"), in: inCluster, word: "kill", group: "Brokers", hint: true, when: can(canKill), why: cannot(killVerb, canKill), do: ask(killVerb)},
+		{Binding: bind("S", "S", "start"), in: inBrokers, word: "start", group: "Brokers", hint: true, when: can(canStart), why: cannot(startVerb, canStart), do: ask(startVerb)},
+		{Binding: bind("s", "s", "stop"), in: inCluster, word: "stop", group: "Brokers", hint: true, when: can(canStop), why: cannot(stopVerb, canStop), do: ask(stopVerb)},
+		{Binding: bind("p", "p", "pause or resume"), in: inCluster, word: "pause", group: "Brokers", hint: true, when: can(canPause), why: cannot(kafkaops.Pause, canPause), do: ask(kafkaops.Pause)},
+		{Binding: bind("r", "r", "restart"), in: inCluster, word: "restart", group: "Brokers", hint: true, when: can(canStop), why: cannot(restartVerb, canStop), do: ask(restartVerb)},
+		{Binding: bind("x", "x", "cut or reconnect the network"), in: inCluster, word: "cut", group: "Brokers", hint: true, when: can(canCut), why: cannot(kafkaops.Cut, canCut), do: ask(kafkaops.Cut)},
 
-		{Binding: bind("K", "K", "crash"), in: inServices, word: "crash", group: "Services", hint: true, when: canService(lives), do: askService(crashService)},
-		{Binding: bind("S", "S", "start"), in: inServices, word: "start", group: "Services", hint: true, when: canService(isStopped), do: func(m *Model) tea.Cmd { return m.act(startService) }},
-		{Binding: bind("s", "s", "stop"), in: inServices, word: "stop", group: "Services", hint: true, when: canService(works), do: askService(stopService)},
+		{Binding: bind("K", "K", "crash"), in: inServices, word: "crash", group: "Services", hint: true, when: canService(lives), why: cannotService(crashService), do: askService(crashService)},
+		{Binding: bind("S", "S", "start"), in: inServices, word: "start", group: "Services", hint: true, when: canService(isStopped), why: cannotService(startService), do: func(m *Model) tea.Cmd { return m.act(startService) }},
+		{Binding: bind("s", "s", "stop"), in: inServices, word: "stop", group: "Services", hint: true, when: canService(works), why: cannotService(stopService), do: askService(stopService)},
 		{Binding: bind("+ =", "+", "one instance more"), in: inServices, word: "more", group: "Services", hint: true, when: canService(func(services.Stats) bool { return true }), do: func(m *Model) tea.Cmd { return m.scaleService(1) }},
 		{Binding: bind("- _", "−", "one less"), in: inServices, word: "less", group: "Services", hint: true, when: canService(func(services.Stats) bool { return true }), do: func(m *Model) tea.Cmd { return m.scaleService(-1) }},
 		{Binding: bind("enter", "enter", "details"), in: inServices, word: "open", group: "Services", hint: true, do: (*Model).inspectService},
@@ -112,7 +114,7 @@ func bindings() []action {
 		{Binding: bind("X", "X", "drills"), word: "drills", group: "Brokers", when: hasDrills, do: (*Model).openDrills},
 		{Binding: bind("e", "e", "elect preferred"), in: inCluster, word: "elect", group: "Brokers", hint: true, when: hasQuorum, do: askAll(kafkaops.Elect)},
 		{Binding: bind("R", "R", "rolling restart"), in: inCluster, word: "rolling", group: "Brokers", hint: true, when: hasQuorum, do: askAll(kafkaops.Rolling)},
-		{Binding: bind("C", "C", "the controller"), in: inBrokers, word: "controller", group: "Brokers", hint: true, when: hasQuorum, do: (*Model).pointToController},
+		{Binding: bind("C", "C", "the controller"), in: inBrokers, word: "controller", group: "Brokers", hint: true, when: hasQuorum, why: func(*Model) error { return errNoController }, do: (*Model).pointToController},
 		{Binding: bind(".", ".", "same fault again"), word: "again", group: "Brokers", hint: true, when: func(m *Model) bool { return m.last.Verb != "" }, do: (*Model).repeat},
 
 		{Binding: bind("F", "F", "find in all tails"), word: "search", group: "Tails", line: true, do: func(m *Model) tea.Cmd { return m.openCommand("search ") }},
@@ -122,7 +124,7 @@ func bindings() []action {
 		{Binding: bind("t", "t", "topics"), word: "topic", group: "Tails", hint: true, when: hasLog, do: (*Model).openPicker},
 		{Binding: bind("O", "O", "the next topic that was opened"), word: "other", group: "Move", when: func(m *Model) bool { return len(m.extra()) > 0 }, do: (*Model).nextTopic},
 		{Binding: bind("o", "o", "load options"), word: "options", group: "Shop", hint: true, when: ready, do: (*Model).openLoad},
-		{Binding: bind("K s p S r R e C", "5", "brokers: K kills one"), word: "brokers", group: "Brokers", when: notIn(paneBrokers, paneServices), do: (*Model).pointToBrokers},
+		{Binding: bind("K s p S r R e C", "5", "brokers: K kills one"), word: "brokers", group: "Brokers", when: notIn(paneBrokers, paneServices), why: onlyBrokers, do: (*Model).pointToBrokers},
 		{Binding: bind("j down", "j/↓", "down"), word: "down", group: "Move", do: func(m *Model) tea.Cmd { return m.moveBy(1) }},
 		{Binding: bind("k up", "k/↑", "up"), word: "up", group: "Move", do: func(m *Model) tea.Cmd { return m.moveBy(-1) }},
 		{Binding: bind("pgdown ctrl+f", "pgdn", "page down"), word: "pagedown", group: "Move", do: func(m *Model) tea.Cmd { return m.moveBy(m.page()) }},
@@ -192,7 +194,26 @@ func (m *Model) dispatch(k tea.KeyPressMsg) tea.Cmd {
 			return a.do(m)
 		}
 	}
+	for _, a := range m.keys {
+		if a.do != nil && key.Matches(k, a.Binding) && a.in.has(m) {
+			m.say(true, a.whyNot(m).Error())
+			break
+		}
+	}
 	return nil
+}
+
+// whyNot says why an action that belongs here cannot be done now.
+func (a action) whyNot(m *Model) error {
+	if a.why != nil {
+		if err := a.why(m); err != nil {
+			return err
+		}
+	}
+	if m.backend == nil {
+		return errNotReady
+	}
+	return fmt.Errorf("%s is not possible now", a.word)
 }
 
 // hints is the last line: the keys that work here and now, as many as fit, quit always among them.

@@ -219,8 +219,13 @@ func (m *Model) lookRows() []lookRow {
 func (m *Model) lookLines() []string {
 	s := m.styles
 	var lines []string
-	airy := m.height > MinHeight+2
-	for i, r := range m.lookRows() {
+	list, room := m.lookRows(), m.overlayRows()-2 // the keys, and where it is kept
+	airy := room >= len(list)+3
+	from, to := window(len(list), m.lookAt, m.lookAt-room/2, room)
+	for i, r := range list {
+		if i < from || i >= to {
+			continue
+		}
 		if i == 2 && airy {
 			lines = append(lines, "")
 		}

@@ -180,3 +180,15 @@ func TestALookOutlivesItsCluster(t *testing.T) {
 		t.Error("a hidden pane is there again")
 	}
 }
+
+// Beside the tour the selected line of the menu is in view too.
+func TestLookBesideTheTour(t *testing.T) {
+	s := newStage(t, 60, 18).open()
+	s.send(stateMsg{s.cluster()})
+	s.press("T", "V")
+	for _, r := range s.lookRows() {
+		s.has("▶ " + r.name)
+		s.has("j k select")
+		s.press("j")
+	}
+}

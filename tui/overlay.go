@@ -101,7 +101,7 @@ func recordLines(r tail.Record, s Styles) []string {
 		field("offset", count(r.Offset)),
 		field("timestamp", r.Time.Format("2006-01-02 15:04:05.000 MST")),
 		field("epoch", fmt.Sprint(r.Epoch)),
-		field("key", safe(string(r.Key))),
+		field("key", safeStart(r.Key, len(r.Key), s)),
 		field("size", fmt.Sprintf("%s bytes", count(r.Size))),
 		"", s.Strong.Render("headers"),
 	}
@@ -112,10 +112,26 @@ func recordLines(r tail.Record, s Styles) []string {
 		lines = append(lines, s.Dim.Render("none"))
 	}
 	for _, h := range r.Headers {
-		lines = append(lines, s.Dim.Render(fit(safe(h.Key), 16))+" "+safe(string(h.Value)))
+		lines = append(lines, headerLine(h.Key, h.Value, h.Size, s))
 	}
 	lines = append(lines, "", s.Strong.Render("value"))
 	return append(lines, valueLines(r, s)...)
+}
+
+// startShown is how much of a key or of a header is shown: an overlay breaks its lines anew with every frame.
+const startShown = 4 << 10
+
+// safeStart is the beginning of what a stranger wrote, and how much there is of it in all; less may be kept.
+func safeStart(text []byte, size int, s Styles) string {
+	text = text[:min(len(text), startShown)]
+	if size <= len(text) {
+		return safe(string(text))
+	}
+	return safe(string(text)) + s.Warn.Render(fmt.Sprintf(" … the first %s of %s bytes", count(len(text)), count(size)))
+}
+
+func headerLine(key string, value []byte, size int, s Styles) string {
+	return s.Dim.Render(fit(safe(key[:min(len(key), startShown)]), 16)) + " " + safeStart(value, size, s)
 }
 
 // valueLines shows a value as what it is: JSON with indentation, text, or bytes.
@@ -243,7 +259,7 @@ func (m *Model) overlayKey(k tea.KeyPressMsg) tea.Cmd {
 			return cmd
 		}
 	}
-	page := max(m.height-6, 1)
+	page := max(m.overlayRows()-2, 1)
 	switch {
 	case key.Matches(k, bind("esc q enter ?", "", "")):
 		m.overlay = nil
@@ -267,6 +283,9 @@ func (m *Model) overlayKey(k tea.KeyPressMsg) tea.Cmd {
 	}
 	return nil
 }
+
+// overlayRows is how many lines of an overlay are in view.
+func (m *Model) overlayRows() int { return m.height - m.tourHeight() - 4 }
 
 // render draws the overlay for a screen of w by h.
 func (o *overlay) render(s Styles, w, h int) []string {

@@ -25,3 +25,19 @@ func TestValuesAreShownAsWhatTheyAre(t *testing.T) {
 		t.Errorf("a tombstone: %q", lines)
 	}
 }
+
+// A key or a header of any size is shown by its beginning, and how large it is: an overlay breaks its lines anew with every frame.
+func TestHugeHeadersAreCut(t *testing.T) {
+	huge := []byte(strings.Repeat("漢", 300_000))
+	r := tail.Record{Key: huge, Headers: []tail.Header{{Key: string(huge), Value: huge[:tail.MaxHeader], Size: len(huge)}, {Key: "ce_type", Value: []byte("small")}}}
+	lines := strings.Join(recordLines(r, Styles{}), "\n")
+	if len(lines) > 4*startShown {
+		t.Errorf("%d bytes are shown", len(lines))
+	}
+	if n := strings.Count(lines, "… the first 4,096 of 900,000 bytes"); n != 2 {
+		t.Errorf("the key and the header do not say how large they are: %q", lines[:300])
+	}
+	if !strings.Contains(lines, "small") {
+		t.Error("what is small is not shown in full")
+	}
+}

@@ -400,3 +400,33 @@ func TestGoldenTopics(t *testing.T) {
 		})
 	}
 }
+
+// What is hidden stays hidden when topics are opened and closed.
+func TestHiddenTailsStayHidden(t *testing.T) {
+	s := newStage(t, 120, 40).story()
+	library(s)
+	hidden := func(after string) {
+		t.Helper()
+		for _, p := range []paneID{paneOrder, paneEmail} {
+			if _, ok := s.layout[p]; ok {
+				t.Errorf("%s: %s is on the screen, though V says that it is hidden", after, p)
+			}
+		}
+	}
+	s.press("3", "H", "4", "H")
+	hidden("H")
+	s.press("t")
+	s.types("cart")
+	s.press("enter", "enter")
+	hidden("a topic was opened")
+	s.has("2 payment")
+	s.has("O carts")
+	s.press("2", "H")
+	if _, ok := s.layout[panePayment]; ok {
+		t.Error("H does nothing while another topic is open")
+	}
+	s.press("H", "2", "H", "O", "x")
+	hidden("it was closed")
+	s.press("3") // by its key, all the same
+	s.has("3 order")
+}

@@ -16,7 +16,7 @@ const (
 	pickerFoot  = 2
 )
 
-func (m *Model) pickerRows() int { return m.height - m.tourHeight() - 4 - pickerHead - pickerFoot }
+func (m *Model) pickerRows() int { return m.overlayRows() - pickerHead - pickerFoot }
 
 // pickerLines draws the list for the screen as it is.
 func (m *Model) pickerLines() []string {

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"time"
 
 	"kassa/kafkaops/tail"
@@ -42,6 +43,24 @@ func (r *ring) at(seq int64) *row {
 	return &r.rows[seq-r.first()]
 }
 
+// still is the ring as it is now: rows that are dropped later stay in it.
+func (r *ring) still() *ring {
+	c := *r
+	c.rows = slices.Clone(r.rows)
+	return &c
+}
+
+// mark says of each row anew whether it is a hit.
+func (r *ring) mark(hit func(*row) bool) {
+	r.hits = 0
+	for i := range r.rows {
+		w := &r.rows[i]
+		if w.hit = hit(w); w.hit {
+			r.hits++
+		}
+	}
+}
+
 // push adds a row and drops the oldest ones that no longer fit.
 func (r *ring) push(w row) {
 	w.seq = r.next
@@ -62,4 +81,6 @@ func (r *ring) push(w row) {
 	}
 }
 
-func weight(w row) int { return len(w.record.Value) + len(w.record.Key) + 64 }
+func weight(w row) int {
+	return w.record.Bytes() + 64
+}

@@ -514,6 +514,47 @@ func TestHostileRecords(t *testing.T) {
 	}
 }
 
+// Each key of a broker asks, or says why it does not, whatever the broker's state.
+func TestKeysOfABrokerAskOrSayWhyNot(t *testing.T) {
+	all := []kafkaops.Verb{kafkaops.Kill, kafkaops.Stop, kafkaops.Start, kafkaops.Restart, kafkaops.Pause, kafkaops.Resume, kafkaops.Cut, kafkaops.Reconnect}
+	says := map[kafkaops.Process]map[string]string{
+		kafkaops.ProcessRunning: {"S": "broker 2 runs, and cannot be started"},
+		kafkaops.ProcessExited:  {"K": "broker 2 is down, and cannot be killed", "x": "broker 2 is down, and cannot be cut off"},
+		kafkaops.ProcessPaused:  {"s": "broker 2 is paused, and cannot be stopped", "r": "broker 2 is paused, and cannot be restarted"},
+		kafkaops.ProcessUnknown: {"p": "broker 2 is not known to run here, and cannot be paused"},
+	}
+	for process := kafkaops.ProcessUnknown; process <= kafkaops.ProcessCut; process++ {
+		for _, can := range [][]kafkaops.Verb{nil, all} {
+			for _, key := range []string{"K", "S", "s", "p", "r", "x"} {
+				s := newStage(t, 120, 40).open()
+				st := s.cluster()
+				st.Nodes[1].Process, st.Nodes[1].Can = process, can
+				s.send(stateMsg{st})
+				s.press("5", "j", key)
+				if (s.question == nil) == (s.notice.text == "") {
+					t.Errorf("%s on a broker that is %s (can %v): question %v, notice %q", key, process, can, s.question, s.notice.text)
+				}
+				want := says[process][key]
+				if key == "x" && can == nil {
+					want = "a broker of this cluster (local) cannot be cut off"
+				}
+				if !strings.Contains(s.notice.text, want) {
+					t.Errorf("%s on a broker that is %s says %q, want %q", key, process, s.notice.text, want)
+				}
+			}
+		}
+	}
+	s := newStage(t, 120, 40)
+	s.press("5", "K")
+	s.saidNow("nothing is known of the cluster yet")
+	s.open()
+	st := s.cluster()
+	st.Partitions[0].Leader = -1
+	s.send(stateMsg{st})
+	s.press("6", "x")
+	s.saidNow("nobody leads this partition")
+}
+
 // A ring keeps the newest rows, within its bounds of rows and bytes, and positions stay true.
 func TestRingBounds(t *testing.T) {
 	var r ring
@@ -529,6 +570,19 @@ func TestRingBounds(t *testing.T) {
 	}
 	if r.bytes > ringBytes {
 		t.Errorf("the ring holds %d bytes", r.bytes)
+	}
+	for range 3000 {
+		r.push(row{record: tail.Record{Key: []byte("key"), Headers: []tail.Header{{Key: "trace", Value: make([]byte, 100<<10)}}}})
+	}
+	held := 0
+	for _, w := range r.rows {
+		held += len(w.record.Key) + len(w.record.Value)
+		for _, h := range w.record.Headers {
+			held += len(h.Key) + len(h.Value)
+		}
+	}
+	if held > ringBytes || r.bytes > ringBytes || len(r.rows) < 2 {
+		t.Errorf("%d rows hold %d bytes with their headers, and are taken for %d", len(r.rows), held, r.bytes)
 	}
 }
 
@@ -690,4 +744,55 @@ func TestWhatWaitsInAnOutageIsNotCutOff(t *testing.T) {
 	s.send(tickMsg(s.clock))
 	s.has("681 in flight")
 	s.has("4,604 unacked")
+}
+
+// A fault that failed says so wherever it is told of, though something followed.
+func TestAFaultThatFailed(t *testing.T) {
+	for _, w := range []int{80, 89, 90, 120, 200} {
+		s := newStage(t, w, 40).story()
+		s.lines[0].Err = "no such process\x1b[2J"
+		s.send(tickMsg(s.clock))
+		s.press("7", "z")
+		s.has("kill -9 broker 2  failed: no such process␛[2J")
+		s.has("client saw")
+		s.press("enter")
+		if lines := ansi.Strip(strings.Join(s.overlay.live(), "\n")); !strings.Contains(lines, "failed: no such process␛[2J") {
+			t.Errorf("at %d what is measured does not say that it failed:\n%s", w, lines)
+		}
+	}
+}
+
+// On a narrow screen the header leaves out the figures before it leaves out that they are of no real brokers, and of what is as important the last.
+func TestTheHeaderSaysSimulated(t *testing.T) {
+	for _, n := range []int{3, 12, 150} {
+		for w := 60; w <= 70; w++ {
+			s := newStage(t, w, 24).open()
+			s.backend.Info.Simulated = true
+			st := s.crowded(0)
+			st.Quorum.Known = false
+			for i := range n {
+				if i >= len(st.Nodes) {
+					st.Nodes = append(st.Nodes, watch.Node{ID: int32(i + 1)})
+				}
+				st.Nodes[i].Health, st.Nodes[i].Process = watch.Down, kafkaops.ProcessExited
+			}
+			for i := range n {
+				if i >= len(st.Partitions) {
+					p := st.Partitions[0]
+					p.ID = int32(i)
+					st.Partitions = append(st.Partitions, p)
+				}
+			}
+			for i := range st.Partitions {
+				st.Partitions[i].Leader, st.Partitions[i].ISR = -1, nil
+			}
+			s.send(stateMsg{st})
+			head, _, _ := strings.Cut(s.screen(), "\n")
+			for _, text := range []string{"SIMULATED", fmt.Sprintf("0/%d up", n), "NO QUORUM", "offline"} {
+				if !strings.Contains(head, text) {
+					t.Errorf("at %d with %d brokers the header lacks %q: %q", w, n, text, head)
+				}
+			}
+		}
+	}
 }

@@ -64,9 +64,9 @@ func (m *Model) searchWords(more string) string {
 	hits, records := 0, 0
 	for _, p := range m.tailPanes() {
 		t := m.tails[p]
-		hits += t.ring.hits
-		for i := range t.ring.rows {
-			if t.ring.rows[i].mark == "" {
+		hits += t.hits()
+		for r := range t.held() {
+			if r.mark == "" {
 				records++
 			}
 		}
@@ -83,12 +83,10 @@ func (m *Model) searchWords(more string) string {
 
 // look marks the rows that hold the text, from now on as they come.
 func (t *tailPane) look(text string) {
-	t.needle, t.ring.hits = []byte(strings.ToLower(text)), 0
-	for i := range t.ring.rows {
-		r := &t.ring.rows[i]
-		if r.hit = t.matches(r); r.hit {
-			t.ring.hits++
-		}
+	t.needle = []byte(strings.ToLower(text))
+	t.ring.mark(t.matches)
+	if t.still != nil {
+		t.still.mark(t.matches)
 	}
 }
 
@@ -102,12 +100,11 @@ func (m *Model) nextMatch(by int) tea.Cmd {
 	var all []match
 	for _, p := range m.tailPanes() {
 		t := m.tails[p]
-		if t.ring.hits == 0 {
+		if t.hits() == 0 {
 			continue
 		}
 		filter := []byte(strings.ToLower(t.filter))
-		for i := range t.ring.rows {
-			r := &t.ring.rows[i]
+		for r := range t.held() {
 			if r.hit && (len(filter) == 0 || holds(r.record.Value, filter) || holds(r.record.Key, filter)) { // what a filter hides cannot be gone to
 				all = append(all, match{p, r.seq, r.at})
 			}
@@ -143,8 +140,8 @@ func (m *Model) nextMatch(by int) tea.Cmd {
 // show stops at a row.
 func (t *tailPane) show(seq int64) {
 	t.pause()
-	if seq >= t.frozen {
-		t.frozen = t.ring.next
+	if t.still != nil && seq >= t.still.next {
+		t.still = t.ring.still()
 	}
 	t.cursor = seq
 }

@@ -136,3 +136,69 @@ func TestGoldenSearch(t *testing.T) {
 		})
 	}
 }
+
+// A tail that is paused shows what was there then, however much has come since, and takes no more memory for it than a ring has.
+func TestAPausedTailStaysAsItWas(t *testing.T) {
+	flood := func(s *stage) {
+		big := make([]byte, 10_000)
+		for i := range 3000 {
+			s.come(tail.Record{Topic: events.PaymentSuccessful, Key: []byte("flood"), Value: big, Size: len(big), Offset: int64(1000 + i), Time: s.clock})
+		}
+		p := s.flowing[0]
+		if p.still == nil || p.still.bytes > ringBytes || len(p.still.rows) > ringRows || p.ring.bytes > ringBytes {
+			t.Errorf("a paused tail holds too much, or nothing: %d bytes in the ring", p.ring.bytes)
+		}
+	}
+	for name, keys := range map[string][]string{"space": {"space", "k"}, "an opened record": {"k", "i", "esc"}, "a match": {"n", "N", "N"}, "a checkout": {"k", "enter", "esc"}} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t, 120, 40).open()
+			s.records(12) // ids 7f3a, 7f4b … 7fe4, 7ff5
+			s.says("search 7fe4")
+			s.press("2")
+			s.press(keys...)
+			s.has("7fe4")
+			at := s.tail().cursor
+			flood(s)
+			s.has("PAUSED +3,000")
+			s.has("7fe4 Rs 6,949.70")
+			s.hasNot("no record yet")
+			if r := s.tail().selected(); r == nil || r.seq != at {
+				t.Fatalf("the selected row is %+v, want row %d", r, at)
+			}
+			if e := s.tail().toExport(); len(e.lines) != 12 {
+				t.Errorf("%d records are exported, want the 12 in view", len(e.lines))
+			}
+			s.press("n") // it is still found
+			if r := s.tail().selected(); s.focus == panePayment && (r == nil || string(r.record.Key) != "7fe4-checkout") {
+				t.Errorf("n went to %+v", r)
+			}
+			s.press("2", "i")
+			s.has("7fe4-checkout")
+			s.press("esc", "f")
+			s.has("floo")
+			if s.tail().still != nil {
+				t.Error("what was in view is kept though nobody looks at it")
+			}
+		})
+	}
+	// So does one that was full.
+	s := newStage(t, 120, 40).open()
+	s.records(ringRows + 100)
+	s.press("2", "space")
+	flood(s)
+	for i, seq := range s.tail().visible() {
+		if r := s.tail().shown().at(seq); r.seq != seq || r.record.Offset != int64(100+i) {
+			t.Fatalf("row %d is %+v", seq, r)
+		}
+	}
+	// A match among what has come since can be gone to.
+	s = newStage(t, 120, 40).open()
+	s.records(2)
+	s.press("2", "space")
+	flood(s)
+	s.says("search flood")
+	s.press("n")
+	if r := s.tail().selected(); r == nil || r.record.Offset != 3999 {
+		t.Errorf("n went to %+v", r)
+	}
+}

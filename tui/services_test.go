@@ -214,3 +214,25 @@ func TestDeliveryIsSwitched(t *testing.T) {
 		t.Errorf("at 100 columns the header is %q", header)
 	}
 }
+
+// Each key of a service does something, or says why it does not, as its word would.
+func TestKeysOfAServiceSayWhyNot(t *testing.T) {
+	s := newStage(t, 120, 40).open()
+	s.hire()
+	s.press("8", "g", "j")
+	s.press("S")
+	s.saidNow("order is not stopped")
+	s.press("j", "K")
+	s.saidNow("no instance of email runs")
+	s.press("s")
+	s.saidNow("email is stopped already")
+	for _, k := range []string{"p", "r", "R", "e", "C"} {
+		s.press(k)
+		s.saidNow("this works in the broker pane (5)")
+	}
+	s.backend.Staff = nil
+	for _, k := range []string{"K", "s", "S"} {
+		s.press(k)
+		s.saidNow("no service can be controlled from here")
+	}
+}

@@ -79,6 +79,18 @@ func canService(fn func(services.Stats) bool) func(*Model) bool {
 	}
 }
 
+// cannotService says why that act cannot be done to the selected service.
+func cannotService(a staffAct) func(*Model) error {
+	return func(m *Model) error {
+		svc, _ := m.selectedService()
+		svc, err := m.serviceNamed(svc.Name)
+		if err != nil {
+			return err
+		}
+		return a.allowed(svc)
+	}
+}
+
 func isStopped(svc services.Stats) bool { return svc.Status == services.Stopped }
 func works(svc services.Stats) bool     { return svc.Status != services.Stopped }
 func lives(svc services.Stats) bool     { return svc.Live > 0 && works(svc) }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
@@ -22,7 +23,7 @@ type tailPane struct {
 
 	// paused: what has come is kept and counted, and the view stays where it is. Moving the cursor away from the end does the same.
 	paused bool
-	frozen int64 // while paused: sequence number after the newest row in view
+	still  *ring // what was there when it was paused; nil: the ring itself is in view, as where it grows only by pages that are asked for
 	cursor int64 // sequence number of the selected row; meaningless while following
 
 	own   *opened // nil: one of the flow's, which comes by itself
@@ -56,23 +57,60 @@ func (t *tailPane) following() bool { return !t.paused }
 
 func (t *tailPane) pause() {
 	if !t.paused {
-		t.paused, t.frozen = true, t.ring.next
-		t.cursor = t.ring.next - 1
+		t.paused, t.cursor = true, t.ring.next-1
+		if t.own == nil || !t.own.paged {
+			t.still = t.ring.still()
+		}
 	}
 }
 
-func (t *tailPane) follow() { t.paused = false }
+func (t *tailPane) follow() { t.paused, t.still = false, nil }
+
+// shown is where the rows in view are.
+func (t *tailPane) shown() *ring {
+	if t.still != nil {
+		return t.still
+	}
+	return &t.ring
+}
+
+// held are all rows, oldest first: those in view, and those that came since.
+func (t *tailPane) held() iter.Seq[*row] {
+	return func(yield func(*row) bool) {
+		in := t.shown()
+		for i := range in.rows {
+			if !yield(&in.rows[i]) {
+				return
+			}
+		}
+		for seq := max(in.next, t.ring.first()); seq < t.ring.next; seq++ {
+			if !yield(t.ring.at(seq)) {
+				return
+			}
+		}
+	}
+}
+
+// hits is how many of the rows hold what is searched for.
+func (t *tailPane) hits() (n int) {
+	if t.still == nil {
+		return t.ring.hits
+	}
+	for r := range t.held() {
+		if r.hit {
+			n++
+		}
+	}
+	return n
+}
 
 // visible lists the sequence numbers of the rows that pass the filter, oldest first, up to the end of the view.
 func (t *tailPane) visible() []int64 {
-	end := t.ring.next
-	if t.paused {
-		end = max(t.frozen, t.ring.first())
-	}
 	t.filtered = t.filtered[:0]
 	needle := []byte(strings.ToLower(t.filter))
-	for seq := t.ring.first(); seq < end; seq++ {
-		r := t.ring.at(seq)
+	in := t.shown()
+	for seq := in.first(); seq < in.next; seq++ {
+		r := in.at(seq)
 		if len(needle) == 0 || r.mark != "" || holds(r.record.Value, needle) || holds(r.record.Key, needle) {
 			t.filtered = append(t.filtered, seq)
 		}
@@ -110,7 +148,7 @@ func (t *tailPane) position(seqs []int64) int {
 func (t *tailPane) selected() *row {
 	seqs := t.visible()
 	for i := t.position(seqs); i >= 0 && i < len(seqs); i-- {
-		if r := t.ring.at(seqs[i]); r.mark == "" {
+		if r := t.shown().at(seqs[i]); r.mark == "" {
 			return r
 		}
 	}
@@ -148,7 +186,7 @@ func (t *tailPane) render(s Styles, w, h int, focused, ready bool, now time.Time
 	}
 	lines := append(make([]string, 0, h+len(warnings)), warnings...)
 	for i := from; i < to; i++ {
-		lines = append(lines, t.line(t.ring.at(seqs[i]), s, w, focused && t.paused && i == at))
+		lines = append(lines, t.line(t.shown().at(seqs[i]), s, w, focused && t.paused && i == at))
 	}
 	return lines
 }

@@ -48,11 +48,11 @@ func (t *tailPane) beat() string { return string([]rune("⠋⠙⠹⠸⠼⠴⠦�
 func (t *tailPane) status(s Styles, now time.Time, room int) string {
 	mode := t.mode(s, now)
 	parts := []string{mode} // the most telling first
-	if n := t.ring.next - t.frozen; n > 0 && t.paused && (t.own == nil || !t.own.paged) {
+	if n := t.ring.next - t.shown().next; n > 0 {
 		parts = append(parts, s.Dim.Render("+"+count(n)))
 	}
-	if t.ring.hits > 0 {
-		parts = append(parts, s.Accent.Render(matchMark+count(t.ring.hits)))
+	if n := t.hits(); n > 0 {
+		parts = append(parts, s.Accent.Render(matchMark+count(n)))
 	}
 	if t.filter != "" {
 		parts = append(parts, s.Accent.Render("/"+safe(t.filter)))

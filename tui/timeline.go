@@ -170,10 +170,7 @@ func (m *Model) renderTimeline(w, h int) []string {
 	}
 	for i := from; i >= 0 && len(lines) < h; i-- {
 		a := acts[i]
-		line := " " + s.Dim.Render(a.at.Format("15:04:05.000")) + " " + s.Accent.Render(a.what)
-		if a.err != "" {
-			line += s.Bad.Render("  failed: " + safe(a.err))
-		}
+		line := a.head(s)
 		full := false // half a figure is worse than none, and enter shows all
 		add := func(text string) {
 			text = s.Dim.Render(" │ ") + text
@@ -210,6 +207,17 @@ func (m *Model) renderTimeline(w, h int) []string {
 	return lines
 }
 
+// head is when an act was, what it was, and that it failed.
+func (a act) head(s Styles) string {
+	line := " " + s.Dim.Render(a.at.Format("15:04:05.000")) + " " + s.Accent.Render(a.what)
+	if a.err != "" {
+		line += "  " + a.failed(s)
+	}
+	return line
+}
+
+func (a act) failed(s Styles) string { return s.Bad.Render("failed: " + safe(a.err)) }
+
 // timelineBars are the selected fault's phases as bars, below what it was, with older ones in the lines that are left. It is nil where there is no room
 // for all of them, or nothing to draw.
 func (m *Model) timelineBars(acts []act, w, h int) []string {
@@ -223,7 +231,7 @@ func (m *Model) timelineBars(acts []act, w, h int) []string {
 	if len(a.followed()) == 0 || 1+len(drawn) > h {
 		return nil
 	}
-	line := " " + s.Dim.Render(a.at.Format("15:04:05.000")) + " " + s.Accent.Render(a.what)
+	line := a.head(s)
 	if gap := gapText(a.fault); gap != "" {
 		style := s.Strong
 		if a.fault.Gap.Open {
@@ -262,7 +270,11 @@ func (m *Model) actLines(a act) []string {
 	s := m.styles
 	var lines []string
 	if t := a.fault; t != nil {
-		lines = append(lines, s.Dim.Render(a.at.Format("15:04:05.000")+"  "+whatItWas(t)), "")
+		lines = append(lines, s.Dim.Render(a.at.Format("15:04:05.000")+"  "+whatItWas(t)))
+		if a.err != "" {
+			lines = append(lines, a.failed(s))
+		}
+		lines = append(lines, "")
 	}
 	lines = append(lines, m.bars(a)...)
 	if t := a.fault; t != nil {

@@ -157,7 +157,7 @@ func (m *Model) closePane() tea.Cmd {
 	}
 	m.focus = next
 	m.relayout()
-	if _, ok := m.layout[next]; !ok {
+	if _, ok := m.layout[next]; !ok && !m.look.hides(next) {
 		m.focusOn(next)
 	}
 	return closing
@@ -243,7 +243,6 @@ func (msg ownBatchMsg) apply(m *Model) tea.Cmd {
 
 // readOn takes a batch of a page into view. Where the log ends, few rows are followed, for all of them are in view; else whoever reads is left where they are.
 func (t *tailPane) readOn(first bool) {
-	t.frozen = t.ring.next
 	if first {
 		t.cursor = 0
 	}
@@ -251,6 +250,8 @@ func (t *tailPane) readOn(first bool) {
 		t.own.paged = false
 		if t.ring.next < 10 {
 			t.follow()
+		} else if t.paused {
+			t.still = t.ring.still()
 		}
 	}
 }

@@ -330,3 +330,42 @@ func TestTheTourOnOtherClusters(t *testing.T) {
 	v.press("<", "<")
 	v.says(1, "waited for no copy of it (acks=1)")
 }
+
+// While brokers are on their way up there is none to be started.
+func TestTheTourWaitsForBrokersThatStart(t *testing.T) {
+	v := newVisitor(t, 120, 40)
+	v.buy()
+	v.kill(1)
+	v.kill(2)
+	st := v.cluster()
+	st.Quorum.Known = false
+	for i := range 2 {
+		st.Nodes[i].Health, st.Nodes[i].Process = watch.Starting, kafkaops.ProcessStarting
+	}
+	for _, verb := range []kafkaops.Verb{kafkaops.Kill, kafkaops.Elect} { // what was done last
+		v.lines[len(v.lines)-1].Fault = kafkaops.Fault{Verb: verb, Node: map[kafkaops.Verb]int32{kafkaops.Kill: 2}[verb]}
+		v.send(stateMsg{st})
+		if v.stalled == "" {
+			t.Fatal("writes go on")
+		}
+		waits := 0
+		for i := range tourSteps {
+			v.tour.at, v.tour.now = i, i
+			for _, text := range []string{tourStepAt(i).ask(v.Model), tourStepAt(i).told(v.Model, v.tourFacts())} {
+				if strings.Contains(strings.ToLower(text), "broker 0") {
+					t.Errorf("step %d says %q", i+1, text)
+				}
+				if strings.Contains(text, "The brokers are on their way up: wait until writes go on.") {
+					waits++
+				}
+			}
+		}
+		if waits != 3 { // to buy, to see who leads, to see what waited go through
+			t.Errorf("%d steps say that the brokers are on their way", waits)
+		}
+	}
+	v.send(stateMsg{v.cluster()}) // all are back, and what was done last was an election
+	if text := tourStepAt(4).told(v.Model, v.tourFacts()); strings.Contains(text, "Broker 0") {
+		t.Errorf("step 5 says %q", text)
+	}
+}

@@ -201,7 +201,7 @@ func doneStart(m *Model) bool {
 
 func toldStart(m *Model, f tourFacts) string {
 	l := m.faultAt(f)
-	if l == nil || takesAway(l.Fault.Verb) && l.Fault.Verb != kafkaops.Restart {
+	if l == nil || f.node == 0 || takesAway(l.Fault.Verb) && l.Fault.Verb != kafkaops.Restart {
 		return "Every broker is up and in sync, which means that it has every record. Each order has all its copies, so the next broker may die."
 	}
 	when := ""
@@ -294,7 +294,11 @@ func askRest(m *Model) string {
 	if m.stalled == "" {
 		return text + "A second broker is there: wait until what is in flight is complete."
 	}
-	what, act := bring(m, gone(m))
+	n := gone(m)
+	if n == 0 {
+		return text + onTheirWay
+	}
+	what, act := bring(m, n)
 	return text + what + ": " + keysFor(m, "select it,", act) + " Watch what becomes of the orders that wait."
 }
 
@@ -318,9 +322,16 @@ func toldRest(m *Model, f tourFacts) string {
 		count(m.figures.Accepted), count(m.figures.Complete))
 }
 
+// onTheirWay is what there is to do where writes wait for brokers that are not gone any more.
+const onTheirWay = "The brokers are on their way up: wait until writes go on."
+
 // startOne is what to do first where writes wait and the step is not about that.
 func startOne(m *Model) string {
-	what, act := bring(m, gone(m))
+	n := gone(m)
+	if n == 0 {
+		return onTheirWay
+	}
+	what, act := bring(m, n)
 	return "Writes wait, for two brokers are not there; step 7 is about that. " + what + ": " + keysFor(m, "select it,", act)
 }
 

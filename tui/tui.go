@@ -436,7 +436,7 @@ func (m *Model) relayout() {
 		m.layout = l
 	}
 	if len(m.extra()) > 0 && zoomed == 0 {
-		m.layout.spread(m.tailPanes(), m.focus)
+		m.layout.spread(slices.DeleteFunc(m.tailPanes(), hidden), m.focus)
 	}
 	if _, ok := m.layout[m.focus]; !ok {
 		m.focus = m.layout.first()
