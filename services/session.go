@@ -117,9 +117,15 @@ func memberName(svc Service, cfg Config) string {
 
 // quit ends a session's client. A goodbye to the group does not wait for brokers that do not answer; end cancels the client's own context.
 func quit(cl *kgo.Client, end context.CancelFunc, group, name string, p parting) {
-	if id, _ := cl.GroupMetadata(); p == forGood && id != "" {
-		ctx, cancel := context.WithTimeout(context.Background(), leaveGrace)
-		// Without a broker the group finds out by the session timeout.
+	if p == forGood && len(cl.DiscoveredBrokers()) > 0 {
+		// Ends the client's own part in the group, or it would join again; for a member with a name kgo says no goodbye.
+		ctx, cancel := context.WithTimeout(context.Background(), leaveGrace/4)
+		cl.AllowRebalance()
+		_ = cl.LeaveGroupContext(ctx)
+		cancel()
+		// The group has a member with a name from its first request on. One that has had no answer yet says goodbye too, or the group waits for it for the whole
+		// rebalance timeout. Without a broker it finds out by the session timeout.
+		ctx, cancel = context.WithTimeout(context.Background(), leaveGrace)
 		_, _ = kadm.NewClient(cl).LeaveGroup(ctx, kadm.LeaveGroup(group).InstanceIDs(name).Reason("the service ends"))
 		cancel()
 	}
