@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"kassa/services/events"
 )
@@ -76,7 +78,8 @@ func (s *Service) look(some []*promise) {
 	}
 }
 
-// find reads the payments that were written since then, by checkout id.
+// find reads the payments that were written since then, by checkout id. It reads to the end of the log and not only to the high watermark: while a
+// follower is down a record may lie between the two for long. If the watermark does not reach the end in time the answer is an error.
 func (s *Service) find(ctx context.Context, since time.Time) (map[string]*kgo.Record, error) {
 	cl, err := kgo.NewClient(append(append([]kgo.Opt(nil), s.cfg.Client...),
 		kgo.WithContext(ctx), kgo.ClientID("kassa-payment-find"), kgo.KeepControlRecords(), kgo.DisableClientMetrics())...)
@@ -85,20 +88,30 @@ func (s *Service) find(ctx context.Context, since time.Time) (map[string]*kgo.Re
 	}
 	defer cl.Close()
 	admin := kadm.NewClient(cl)
+	// What is not committed has no timestamp as far as Kafka tells; it may be committed before the next answer.
+	marks, err := admin.ListEndOffsets(ctx, events.PaymentSuccessful)
+	if err = errors.Join(err, marks.Error()); err != nil {
+		return nil, err
+	}
 	starts, err := admin.ListOffsetsAfterMilli(ctx, since.Add(-findMargin).UnixMilli(), events.PaymentSuccessful)
 	if err = errors.Join(err, starts.Error()); err != nil {
 		return nil, err
 	}
-	ends, err := admin.ListEndOffsets(ctx, events.PaymentSuccessful)
-	if err = errors.Join(err, ends.Error()); err != nil {
+	ends, err := logEnds(ctx, cl)
+	if err != nil {
 		return nil, err
 	}
 	from, left := map[int32]kgo.Offset{}, map[int32]int64{}
-	ends.Each(func(end kadm.ListedOffset) {
-		if start, ok := starts.Lookup(end.Topic, end.Partition); ok && start.Offset >= 0 && start.Offset < end.Offset {
-			from[end.Partition], left[end.Partition] = kgo.NewOffset().At(start.Offset), end.Offset
+	for partition, end := range ends {
+		start, ok1 := starts.Lookup(events.PaymentSuccessful, partition)
+		mark, ok2 := marks.Lookup(events.PaymentSuccessful, partition)
+		if !ok1 || !ok2 {
+			return nil, fmt.Errorf("%s/%d has no offsets", events.PaymentSuccessful, partition)
 		}
-	})
+		if begin := min(start.Offset, mark.Offset); begin < end {
+			from[partition], left[partition] = kgo.NewOffset().At(begin), end
+		}
+	}
 	there := map[string]*kgo.Record{}
 	if len(left) == 0 {
 		return there, nil
@@ -120,3 +133,45 @@ func (s *Service) find(ctx context.Context, since time.Time) (map[string]*kgo.Re
 	}
 	return there, nil
 }
+
+// logEnds is where the log of each partition ends at its leader, whether its followers have it all or not.
+func logEnds(ctx context.Context, cl *kgo.Client) (map[int32]int64, error) {
+	topics, err := kadm.NewClient(cl).ListTopics(ctx, events.PaymentSuccessful)
+	if err = errors.Join(err, topics.Error()); err != nil {
+		return nil, err
+	}
+	ask := kmsg.NewListOffsetsRequestTopic()
+	ask.Topic = events.PaymentSuccessful
+	for _, p := range topics[ask.Topic].Partitions {
+		part := kmsg.NewListOffsetsRequestTopicPartition()
+		// Whoever leads in this epoch, since a follower would answer too.
+		part.Partition, part.CurrentLeaderEpoch, part.Timestamp = p.Partition, p.LeaderEpoch, latest
+		ask.Partitions = append(ask.Partitions, part)
+	}
+	req := kmsg.NewPtrListOffsetsRequest()
+	req.ReplicaID, req.Topics = debugger, append(req.Topics, ask)
+	ends := make(map[int32]int64)
+	for _, shard := range cl.RequestSharded(ctx, req) { // each to the leaders that it is for
+		if shard.Err != nil {
+			return nil, shard.Err
+		}
+		for _, topic := range shard.Resp.(*kmsg.ListOffsetsResponse).Topics {
+			for _, p := range topic.Partitions {
+				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+					return nil, fmt.Errorf("%s/%d: %w", topic.Topic, p.Partition, err)
+				}
+				ends[p.Partition] = p.Offset
+			}
+		}
+	}
+	if len(ends) < len(ask.Partitions) {
+		return nil, fmt.Errorf("%d of %d partitions of %s say where they end", len(ends), len(ask.Partitions), ask.Topic)
+	}
+	return ends, nil
+}
+
+// In a ListOffsets request: who asks, and for what. Consumers (-1) are told the high watermark, a debugger the end of the log.
+const (
+	debugger = -2
+	latest   = -1
+)

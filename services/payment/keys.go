@@ -21,6 +21,7 @@ type promise struct {
 	receipt Receipt
 	err     error
 	found   bool // in the log, after its instance had crashed
+	ended   time.Time
 
 	abandoned int64 // 1 when a caller was told ErrUnknown
 	callbacks []func(Receipt, error)
@@ -57,15 +58,22 @@ func (p *promise) record() (*kgo.Record, error) {
 	return rec, nil
 }
 
-// keys remembers which promise an idempotency key stands for. Pending ones are bounded by the client's buffer, settled ones by max.
+// keptFor is how long the key of a checkout that has ended is kept at least: whoever sends a request again does so within minutes.
+const keptFor = 10 * time.Minute
+
+// mostKeys is how many keys of checkouts that have ended are kept at most, however young: 83 MB with keys of 36 bytes.
+const mostKeys = 200_000
+
+// keys remembers which promise an idempotency key stands for. Pending ones are bounded by the client's buffer, settled ones by limit once they are old, and
+// by most.
 type keys struct {
-	max     int
-	known   map[string]*promise
-	settles *list.List // of *promise, oldest first
+	limit, most int
+	known       map[string]*promise
+	settles     *list.List // of *promise, oldest first
 }
 
-func newKeys(limit int) keys {
-	return keys{max: limit, known: make(map[string]*promise), settles: list.New()}
+func newKeys(limit, most int) keys {
+	return keys{limit: limit, most: max(limit, most), known: make(map[string]*promise), settles: list.New()}
 }
 
 // join finds the promise that has p's key already; if there is none, the key is p's from now on.
@@ -83,17 +91,33 @@ func (k *keys) join(p *promise) (*promise, bool) {
 // replace gives the key to p, which has another promise's.
 func (k *keys) replace(p *promise) { k.known[p.key] = p }
 
-// settled lets the key of a checkout that has ended be forgotten in its turn. Its cart, which may be large, is forgotten now.
-func (k *keys) settled(p *promise) {
-	p.pay.Cart = nil
+// settled lets the key of a checkout that has ended be forgotten in its turn. From now on it stands for what an answer needs: not for the cart, which may
+// be large, nor the till, which may be closed. The checkout id goes on telling its request from others.
+func (k *keys) settled(p *promise, now time.Time) {
 	if p.key == "" {
 		return
 	}
-	k.settles.PushBack(p)
-	if k.settles.Len() > k.max {
-		k.forget(k.settles.Remove(k.settles.Front()).(*promise))
+	answer := &promise{key: p.key, begun: p.begun, done: over, receipt: p.receipt, err: p.err, ended: now}
+	answer.pay.CheckoutID = p.pay.CheckoutID
+	k.known[p.key] = answer
+	k.settles.PushBack(answer)
+	for k.settles.Len() > k.limit {
+		oldest := k.settles.Front()
+		first := oldest.Value.(*promise)
+		if k.settles.Len() <= k.most && now.Sub(first.ended) < keptFor {
+			return
+		}
+		k.settles.Remove(oldest)
+		k.forget(first)
 	}
 }
+
+// over is the done of promises that have ended.
+var over = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
 
 // forget frees p's key, unless it is another's by now.
 func (k *keys) forget(p *promise) {

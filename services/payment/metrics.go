@@ -2,6 +2,7 @@ package payment
 
 import (
 	"net/http"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -15,6 +16,56 @@ func NewRegistry() *prometheus.Registry {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return reg
+}
+
+// detachable is a registerer for one till. The client unregisters its figures when it has closed; by then those of the next till of the slot, which
+// are called the same, may be there.
+type detachable struct {
+	prometheus.Registerer
+
+	mu   sync.Mutex
+	cs   []prometheus.Collector
+	gone bool
+}
+
+// Register implements prometheus.Registerer.
+func (d *detachable) Register(c prometheus.Collector) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.Registerer.Register(c); err != nil {
+		return err
+	}
+	d.cs = append(d.cs, c)
+	return nil
+}
+
+// MustRegister implements prometheus.Registerer.
+func (d *detachable) MustRegister(cs ...prometheus.Collector) {
+	for _, c := range cs {
+		if err := d.Register(c); err != nil {
+			panic(err)
+		}
+	}
+}
+
+// Unregister implements prometheus.Registerer.
+func (d *detachable) Unregister(c prometheus.Collector) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !d.gone && d.Registerer.Unregister(c)
+}
+
+// detach unregisters everything. Nothing is done to the registry from then on.
+func (d *detachable) detach() {
+	if d == nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, c := range d.cs {
+		d.Registerer.Unregister(c)
+	}
+	d.cs, d.gone = nil, true
 }
 
 // Metrics serves what reg has, with payment's own figures and those of all services that stats lists. Call it once for a registry.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"kassa/services"
@@ -43,8 +44,9 @@ type Config struct {
 	// MaxPending is how many records may wait for their acknowledgement in each instance; 0 means 20,000: 100 s at 200/s, some 30 MB.
 	MaxPending int
 	// MaxKeys is how many idempotency keys are remembered, the oldest forgotten first; 0 means 10,000. A checkout that is still pending keeps
-	// its key. They belong to the process: they outlive a crash of the service, but not of kassa. The checkout id is derived from the key,
-	// the user and the cart, so a request that is sent again after that is paid for under the same ids, and seen as a repeat by everybody.
+	// its key, and so does one that ended less than 10 minutes ago, up to 200,000 of them (or MaxKeys, if that is more). They belong to the process: they
+	// outlive a crash of the service, but not of kassa. The checkout id is derived from the key, the user and the cart, so a request that is sent again
+	// after that is paid for under the same ids, and seen as a repeat by everybody.
 	MaxKeys int
 	// Linger is how long a record waits for others that go to its partition, unless somebody waits for it; 0 means 50 ms.
 	Linger time.Duration
@@ -143,7 +145,7 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Witness == nil {
 		cfg.Witness = nobody{}
 	}
-	s := &Service{cfg: cfg, log: cfg.Log, ack: latency.New(), recent: latency.NewInterval(), keys: newKeys(cfg.MaxKeys), wanted: 1, since: time.Now()}
+	s := &Service{cfg: cfg, log: cfg.Log, ack: latency.New(), recent: latency.NewInterval(), keys: newKeys(cfg.MaxKeys, mostKeys), wanted: 1, since: time.Now()}
 	s.life, s.end = context.WithCancel(context.Background())
 	if err := s.openLocked(); err != nil {
 		s.end()
@@ -319,6 +321,10 @@ func (s *Service) resolve(p *promise, rec *kgo.Record, err error) {
 	case errors.Is(err, kgo.ErrClientClosed), errors.Is(err, context.Canceled), errors.Is(err, services.ErrCut):
 		// ErrCut too: what was sent before the crash may have arrived, only its retry could not be sent.
 		p.err = fmt.Errorf("%w (%w)", ErrUnknown, err)
+	case errors.Is(err, kerr.UnknownTopicID), !fromKafka(err):
+		// The topic was made again. The client gives up what it has of the old one; a request that is on its way says the topic's name only, and may
+		// be taken for the new one.
+		p.err = fmt.Errorf("%w (%w)", ErrUnknown, err)
 	default:
 		p.err = fmt.Errorf("writing the payment: %w", err)
 	}
@@ -327,15 +333,18 @@ func (s *Service) resolve(p *promise, rec *kgo.Record, err error) {
 	s.mu.Lock()
 	s.stats.Pending--
 	s.stats.Unknown -= p.abandoned
+	if rec != nil && errors.Is(err, kerr.UnknownTopicID) {
+		s.forgetLocked(p.till, rec.Timestamp)
+	}
 	switch {
 	case p.err == nil:
 		s.stats.Accepted++
 		s.moved = time.Now()
-		s.keys.settled(p)
+		s.keys.settled(p, time.Now())
 	case errors.Is(p.err, ErrUnknown):
 		s.stats.Unresolved++
 		s.failedLocked(p.err)
-		s.keys.settled(p)
+		s.keys.settled(p, time.Now())
 	default:
 		s.stats.Refused++
 		s.failedLocked(p.err)
@@ -347,6 +356,12 @@ func (s *Service) resolve(p *promise, rec *kgo.Record, err error) {
 	for _, done := range callbacks {
 		done(p.receipt, p.err)
 	}
+}
+
+// fromKafka says that an error is an answer of Kafka's, and not the client's own, which sent it or not.
+func fromKafka(err error) bool {
+	_, ok := errors.AsType[*kerr.Error](err)
+	return ok
 }
 
 // refused counts a request that did not get as far as a record.

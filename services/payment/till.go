@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/plugin/kprom"
 
 	"kassa/services"
+	"kassa/services/events"
 )
 
 // Back-off of an instance that crashed: doubled while it crashes again before it has had anything acknowledged.
@@ -28,8 +29,13 @@ type till struct {
 	ctx      context.Context // the client's
 	end      context.CancelFunc
 	cut      func()       // takes the network away
+	figures  *detachable  // what the client has registered; nil for nothing
 	prompted atomic.Int64 // callers of prompt that no flush has begun for
 	acked    atomic.Bool  // something was acknowledged
+
+	// The Service's lock has these two.
+	forgetting bool
+	forgot     time.Time // when it last had
 }
 
 // slot is the place of an instance.
@@ -56,7 +62,8 @@ func (s *Service) openTill(number int) (*till, error) {
 	)
 	if s.cfg.Metrics != nil {
 		reg := prometheus.WrapRegistererWith(prometheus.Labels{"instance": strconv.Itoa(number)}, s.cfg.Metrics)
-		opts = append(opts, kgo.WithHooks(kprom.NewMetrics("kassa_payment_kafka", kprom.Registerer(reg))))
+		t.figures = &detachable{Registerer: reg}
+		opts = append(opts, kgo.WithHooks(kprom.NewMetrics("kassa_payment_kafka", kprom.Registerer(t.figures))))
 	}
 	if t.cl, err = kgo.NewClient(opts...); err != nil {
 		t.end()
@@ -79,6 +86,21 @@ func (t *till) prompt() {
 			n = t.prompted.Add(-n)
 		}
 	}()
+}
+
+// forgetLocked has the client forget the topic, aside, since that waits for the client. A topic that was deleted and made again is another one
+// (its id differs): the client writes nothing to it before it has forgotten the old one. What was sent before it last did so was sent to the old one.
+func (s *Service) forgetLocked(t *till, sent time.Time) {
+	if s.closed || t.forgetting || sent.Before(t.forgot) {
+		return
+	}
+	t.forgetting = true
+	s.wg.Go(func() {
+		t.cl.PurgeTopicsFromProducing(events.PaymentSuccessful)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		t.forgetting, t.forgot = false, time.Now()
+	})
 }
 
 // close ends it in order: what is pending has until ctx ends.
@@ -135,12 +157,21 @@ func (s *Service) openLocked() error {
 func (s *Service) takeLocked(from int) []*till {
 	var tills []*till
 	for _, at := range s.slots[min(from, len(s.slots)):] {
-		if at.till != nil {
-			tills = append(tills, at.till)
-			at.till = nil
+		if t := at.leave(); t != nil {
+			tills = append(tills, t)
 		}
 	}
 	return tills
+}
+
+// leave empties the slot and returns its till, whose figures make room for those of the next: it may take long to close.
+func (at *slot) leave() *till {
+	t := at.till
+	if t != nil {
+		at.till = nil
+		t.figures.detach()
+	}
+	return t
 }
 
 // closeTills ends all instances in order. It returns soon after ctx.
@@ -181,11 +212,10 @@ func (c control) Crash() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, at := range s.slots {
-		if at.till == nil {
+		t := at.leave()
+		if t == nil {
 			continue
 		}
-		t := at.till
-		at.till = nil
 		if t.acked.Load() {
 			at.fails = 0
 		}

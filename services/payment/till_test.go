@@ -84,12 +84,12 @@ func TestAKeyWhoseAnswerWasLostIsLookedUp(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = d.svc.Control().Crash()
+			d.eventually(func(st payment.Stats) bool { return st.Pending == 0 }) // else it may write once more
 			release()
 			if written { // the broker had it before the connection was cut
 				d.write(lost.CheckoutID)
 			}
 			d.until("it is back", func(st services.Stats) bool { return st.Live == 1 })
-			d.eventually(func(st payment.Stats) bool { return st.Pending == 0 })
 			var wg sync.WaitGroup
 			for range 3 {
 				wg.Go(func() {
@@ -114,6 +114,76 @@ func TestAKeyWhoseAnswerWasLostIsLookedUp(t *testing.T) {
 			}
 		})
 	}
+}
+
+// While a follower is down, what the leader has lies behind the high watermark for a while. It is waited for, and not written a second time.
+func TestAKeyWhosePaymentIsNotReplicatedYetIsWaitedFor(t *testing.T) {
+	d := open(t)
+	release := d.stall()
+	req := payment.Request{Cart: events.DefaultCart(), IdempotencyKey: "k"}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	lost, err := d.svc.Checkout(ctx, req)
+	if !errors.Is(err, payment.ErrUnknown) {
+		t.Fatal(err)
+	}
+	_ = d.svc.Control().Crash()
+	d.eventually(func(st payment.Stats) bool { return st.Pending == 0 }) // else it may write once more
+	release()
+	d.until("it is back", func(st services.Stats) bool { return st.Live == 1 })
+
+	// The leader of the partition that its key goes to has one record more than its followers.
+	home, _ := kgo.StickyKeyPartitioner(nil).ForTopic(events.PaymentSuccessful).(interface {
+		Partition(*kgo.Record, int) int
+	})
+	at := int32(home.Partition(&kgo.Record{Key: []byte(lost.CheckoutID)}, 3))
+	asked := make(chan struct{}, 16)
+	d.c.ControlKey(int16(kmsg.ListOffsets), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		d.c.KeepControl()
+		ask := req.(*kmsg.ListOffsetsRequest)
+		if ask.ReplicaID != -2 {
+			return nil, nil, false
+		}
+		asked <- struct{}{}
+		resp := ask.ResponseKind().(*kmsg.ListOffsetsResponse)
+		for _, topic := range ask.Topics {
+			st := kmsg.NewListOffsetsResponseTopic()
+			st.Topic = topic.Topic
+			for _, part := range topic.Partitions {
+				sp := kmsg.NewListOffsetsResponseTopicPartition()
+				if sp.Partition, sp.Offset = part.Partition, 0; part.Partition == at {
+					sp.Offset = 1
+				}
+				st.Partitions = append(st.Partitions, sp)
+			}
+			resp.Topics = append(resp.Topics, st)
+		}
+		return resp, nil, true
+	})
+	writes := d.c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Observe: true, Count: -1})
+	outcome := make(chan error, 1)
+	var again payment.Receipt
+	go func() {
+		r, err := d.svc.Checkout(t.Context(), req)
+		again = r
+		outcome <- err
+	}()
+	select {
+	case err := <-outcome:
+		t.Fatalf("it has an answer before the followers have the record: %v", err)
+	case <-time.After(500 * time.Millisecond): // nothing tells that it goes on waiting
+	}
+	if len(asked) == 0 {
+		t.Error("it did not ask for the end of the log")
+	}
+	if n := writes.Hits(); n > 0 {
+		t.Errorf("%d writes before it was looked for", n)
+	}
+	d.write(lost.CheckoutID)
+	if err := <-outcome; err != nil || again.CheckoutID != lost.CheckoutID || again.Partition != at || again.Offset != 0 {
+		t.Errorf("%+v, %v: want %s at %d@0", again, err, lost.CheckoutID, at)
+	}
+	d.read(1)
 }
 
 func TestStopRefusesAndStartGoesOn(t *testing.T) {
@@ -148,6 +218,75 @@ func TestStopRefusesAndStartGoesOn(t *testing.T) {
 		t.Error(err)
 	}
 	d.read(2)
+}
+
+// The figures of an instance that is still closing are no obstacle for the next one, which has the same.
+func TestAnInstanceStartsWhileTheOneBeforeCloses(t *testing.T) {
+	t.Parallel()
+	for name, turn := range map[string]func(*desk) (wait func()){
+		"stop and start": func(d *desk) func() {
+			stopped := make(chan error, 1)
+			go func() { stopped <- d.svc.Control().Stop(d.t.Context()) }()
+			d.until("it is stopped", func(st services.Stats) bool { return st.Live == 0 })
+			if err := d.svc.Control().Start(); err != nil {
+				d.t.Fatal(err)
+			}
+			return func() {
+				if err := <-stopped; err != nil {
+					d.t.Error(err)
+				}
+			}
+		},
+		"scale": func(d *desk) func() {
+			for _, n := range []int{1, 2} {
+				if err := d.svc.Control().Scale(n); err != nil {
+					d.t.Fatal(err)
+				}
+			}
+			return func() {}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reg := payment.NewRegistry()
+			d := open(t, func(c *payment.Config) { c.Metrics = reg })
+			if err := d.svc.Control().Scale(2); err != nil {
+				t.Fatal(err)
+			}
+			release := d.stall()
+			defer release()
+			outcome := make(chan error, 2)
+			for range 2 { // one for each instance
+				d.svc.Submit(payment.Request{Cart: events.DefaultCart()}, func(_ payment.Receipt, err error) { outcome <- err })
+			}
+			wait := turn(d)
+			release()
+			wait()
+			for range 2 {
+				if err := <-outcome; err != nil {
+					t.Errorf("what was pending: %v", err)
+				}
+			}
+			for range 2 {
+				if _, err := d.svc.Checkout(t.Context(), payment.Request{Cart: events.DefaultCart()}); err != nil {
+					t.Error(err)
+				}
+			}
+			// The figures are those of the two that run, also when the one before has closed.
+			families, err := reg.Gather()
+			if err != nil {
+				t.Error(err)
+			}
+			there := 0
+			for _, f := range families {
+				if f.GetName() == "kassa_payment_kafka_buffered_produce_bytes" {
+					there = len(f.GetMetric())
+				}
+			}
+			if there != 2 {
+				t.Errorf("%d instances have figures, want 2", there)
+			}
+		})
+	}
 }
 
 func TestStopThatTakesTooLongSaysSo(t *testing.T) {
