@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -56,6 +57,13 @@ func (e *exactlyOnce) poll(ctx context.Context) kgo.Fetches { return e.s.PollRec
 func (e *exactlyOnce) commit(ctx context.Context, out []*kgo.Record) (bool, error) {
 	ctx, cancel := outlive(ctx, commitGrace, commitTimeout)
 	defer cancel()
+	// Begin would do this too, if the last transaction cost the producer its id, and not end with ctx. An error that another id does away with is Begin's
+	// to judge: it answers at once, and does not ask for one while ctx holds.
+	if _, _, err := e.s.Client().ProducerID(ctx); err != nil {
+		if k, ok := errors.AsType[*kerr.Error](err); !ok || k.Retriable || ctx.Err() != nil {
+			return false, fmt.Errorf("beginning a transaction: %w", err)
+		}
+	}
 	if err := e.s.Begin(); err != nil {
 		return false, fmt.Errorf("beginning a transaction: %w", err)
 	}

@@ -2,11 +2,13 @@ package services
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -35,14 +37,34 @@ func Observe(ctx context.Context, client []kgo.Opt, svc Service) error {
 			return nil
 		}
 	}
-	for ctx.Err() == nil {
-		cl.PollFetches(ctx).EachRecord(func(rec *kgo.Record) {
+	for failures := 0; ctx.Err() == nil; {
+		fetches := cl.PollFetches(ctx)
+		fetches.EachRecord(func(rec *kgo.Record) {
 			if e, err := decode(rec); err == nil {
 				_, _ = svc.Handle(ctx, e) // nobody waits for its work here
 			}
 		})
+		readAnew(cl, fetches)
+		if fetches.Err() == nil {
+			failures = 0
+			continue
+		}
+		pause(ctx, failures, 50*time.Millisecond, time.Second) // the next poll fails at once
+		failures++
 	}
 	return nil
+}
+
+// readAnew has the client read the topics from their start that were deleted, and made again or to be. It reads no topic under its old name that has another id.
+func readAnew(cl *kgo.Client, fetches kgo.Fetches) {
+	var gone []string
+	fetches.EachError(func(topic string, _ int32, err error) {
+		if errors.Is(err, kerr.UnknownTopicID) && !slices.Contains(gone, topic) {
+			gone = append(gone, topic)
+		}
+	})
+	cl.PurgeTopicsFromConsuming(gone...)
+	cl.AddConsumeTopics(gone...)
 }
 
 // ends are where the partitions of the topics end; false while one of them cannot be said.

@@ -339,6 +339,31 @@ func TestATopicThatIsMadeAgainIsRead(t *testing.T) {
 	}
 }
 
+// The same for payment: orders are taken again soon after their topic was made again.
+func TestATopicThatIsMadeAgainIsPaidInto(t *testing.T) {
+	s := newShop(t).topics()
+	p := s.payment()
+	s.checkouts(p, 20)
+	if _, err := s.adm.DeleteTopic(t.Context(), events.PaymentSuccessful); err != nil {
+		t.Fatal(err)
+	}
+	s.topics()
+	req := payment.Request{Cart: events.DefaultCart()}
+	s.eventually(func() string {
+		ctx, cancel := context.WithTimeout(t.Context(), within)
+		defer cancel()
+		_, err := p.Checkout(ctx, req)
+		if err == nil {
+			return ""
+		}
+		if !errors.Is(err, payment.ErrUnknown) { // it may have been written to the new topic
+			t.Errorf("got %v", err)
+		}
+		return err.Error()
+	})
+	s.checkouts(p, 20)
+}
+
 func TestEnsureTopicsTakesAMinISR(t *testing.T) {
 	t.Parallel()
 	for _, set := range []struct{ asked, want int }{{1, 1}, {2, 2}, {3, 3}, {0, 2}, {9, 3}} {

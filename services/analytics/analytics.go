@@ -35,9 +35,9 @@ type Analytics struct {
 
 	mu        sync.Mutex
 	totals    Totals
-	reached   [3]int64        // checkouts by stage, as in Funnel
-	forgotten [3]int64        // by the stage that they had reached
-	seen      map[place]int64 // highest offset seen of each partition
+	reached   [3]int64 // checkouts by stage, as in Funnel
+	forgotten [3]int64 // by the stage that they had reached
+	seen      map[place]extent
 	book      book
 	minute    *minute
 	products  products
@@ -56,6 +56,12 @@ type place struct {
 	partition int32
 }
 
+// extent is how far a partition was read.
+type extent struct {
+	offset int64
+	newest int64 // timestamp of all that was read, in ms
+}
+
 // New is an Analytics that writes one line an event to out; nil for none. Each line is one Write, from one goroutine at a
 // time; what out answers is not looked at, and a slow out holds analytics up, and nobody else.
 func New(out io.Writer) *Analytics { return newAt(out, time.Now) }
@@ -64,7 +70,7 @@ func newAt(out io.Writer, now func() time.Time) *Analytics {
 	return &Analytics{
 		out: out, format: Line, now: now,
 		totals:   Totals{Since: now()},
-		seen:     make(map[place]int64),
+		seen:     make(map[place]extent),
 		book:     newBook(MaxOpen, MaxDone),
 		minute:   &minute{},
 		products: newProducts(),
@@ -117,13 +123,15 @@ func (a *Analytics) take(in events.Event, now time.Time) (fresh bool, complete p
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	// Runners in one process may read the same records when a partition goes from one to the other. Each begins where the group's offset is,
-	// which is not ahead of what was handled, so no record can be passed over here.
-	at := place{in.Topic, in.Partition}
-	if last, ok := a.seen[at]; ok && in.Offset <= last {
+	// which is not ahead of what was handled, so no record can be passed over here. What is younger than all that was read is none of it: the topic
+	// was made again, and its offsets have begun anew.
+	at, ms := place{in.Topic, in.Partition}, in.Time.UnixMilli()
+	before, ok := a.seen[at]
+	if ok && in.Offset <= before.offset && ms <= before.newest {
 		a.totals.Reread++
 		return false, passage{}
 	}
-	a.seen[at] = in.Offset
+	a.seen[at] = extent{in.Offset, max(ms, before.newest)}
 
 	e := newEntry(in)
 	c, known := a.book.find(in.Payload.Checkout())
@@ -140,7 +148,7 @@ func (a *Analytics) take(in events.Event, now time.Time) (fresh bool, complete p
 	a.recent.push(e)
 	a.count(in.Payload, e.stage, now)
 
-	before := c.reached()
+	reached := c.reached()
 	c.id[e.stage], c.at[e.stage] = name, in.Time.UnixMilli()
 	switch {
 	case e.stage == paid:
@@ -153,7 +161,7 @@ func (a *Analytics) take(in events.Event, now time.Time) (fresh bool, complete p
 	}
 	after := c.reached()
 	second := a.minute.at(c.paidIn)
-	for s := before + 1; s <= after; s++ {
+	for s := reached + 1; s <= after; s++ {
 		a.reached[s]++
 		if second != nil {
 			second.reached[s]++

@@ -69,6 +69,19 @@ func TestTotals(t *testing.T) {
 	}
 }
 
+// Offsets begin anew when a topic is made again: what comes then is counted, and what is read again of it is not.
+func TestATopicThatIsMadeAgainIsCounted(t *testing.T) {
+	a := New(nil)
+	feed(t, a, payment("a", 0, 0), payment("b", 1, 20*ms), payment("c", 2, 10*ms), payment("c", 2, 10*ms), payment("b", 1, 20*ms))
+	if got := a.Totals(); got.Payments != 3 || got.Reread != 2 {
+		t.Errorf("%+v", got)
+	}
+	feed(t, a, payment("d", 0, 30*ms), payment("e", 1, 25*ms), payment("e", 1, 25*ms), payment("d", 0, 30*ms), payment("f", 2, 40*ms))
+	if got := a.Totals(); got.Payments != 6 || got.Reread != 4 {
+		t.Errorf("after it was made again: %+v", got)
+	}
+}
+
 func TestWhoeverAsksIsToldOnceThatACheckoutIsComplete(t *testing.T) {
 	a := New(nil)
 	var told []string

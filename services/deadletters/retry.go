@@ -100,11 +100,11 @@ func samePartition(string) func(*kgo.Record, int) int {
 
 // takeOver makes this the only retry, and has what the one before left open undone.
 func (r *reader) takeOver(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, r.patience)
 	defer cancel()
 	if _, _, err := r.cl.ProducerID(ctx); err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
-			return fmt.Errorf("begin the retry: %w within %s", ErrSilent, patience)
+			return fmt.Errorf("begin the retry: %w within %s", ErrSilent, r.patience)
 		}
 		return fmt.Errorf("begin the retry: %w", err)
 	}

@@ -29,6 +29,8 @@ type reader struct {
 	cl  *kgo.Client
 	adm *kadm.Client
 	ids identifier
+
+	patience time.Duration // tests have less than others
 }
 
 func (s *Store) open(ids identifier, own ...kgo.Opt) (*reader, error) {
@@ -48,14 +50,14 @@ func (s *Store) open(ids identifier, own ...kgo.Opt) (*reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a client: %w", err)
 	}
-	return &reader{cl: cl, adm: kadm.NewClient(cl), ids: ids}, nil
+	return &reader{cl: cl, adm: kadm.NewClient(cl), ids: ids, patience: patience}, nil
 }
 
 func (r *reader) close() { r.cl.Close() }
 
 // spans is all that there is in the dead letters of these source topics now. Topics that do not exist have none.
 func (r *reader) spans(ctx context.Context, sources []string) (map[partition]span, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, r.patience)
 	defer cancel()
 	var topics []string
 	for _, t := range sources {
@@ -80,7 +82,7 @@ func (r *reader) spans(ctx context.Context, sources []string) (map[partition]spa
 			if errors.Is(ctx.Err(), context.Canceled) {
 				return nil, ctx.Err()
 			}
-			return nil, fmt.Errorf("%w within %s: %w", ErrSilent, patience, last)
+			return nil, fmt.Errorf("%w within %s: %w", ErrSilent, r.patience, last)
 		case <-t.C:
 		}
 	}
@@ -119,7 +121,7 @@ func (r *reader) trySpans(ctx context.Context, topics []string) (all map[partiti
 
 // since moves the beginnings of spans to the first record that is as young as this.
 func (r *reader) since(ctx context.Context, spans map[partition]span, at time.Time) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, r.patience)
 	defer cancel()
 	var topics []string
 	seen := make(map[string]bool)
@@ -170,8 +172,8 @@ func (r *reader) scan(ctx context.Context, spans map[partition]span, visit func(
 		}
 	}()
 	var trouble error
-	for len(left) > 0 {
-		wait, cancel := context.WithTimeout(ctx, patience)
+	for last := time.Now(); len(left) > 0; { // when a record came
+		wait, cancel := context.WithDeadline(ctx, last.Add(r.patience))
 		fetches := r.cl.PollRecords(wait, 500)
 		late := wait.Err() != nil
 		cancel()
@@ -200,11 +202,26 @@ func (r *reader) scan(ctx context.Context, spans map[partition]span, visit func(
 				}
 			}
 		})
-		if late && !came {
+		switch {
+		case came:
+			last = time.Now()
+		case late:
 			for p := range left {
-				return errors.Join(fmt.Errorf("read %s/%d: %w within %s", p.topic, p.id, ErrSilent, patience), trouble)
+				return errors.Join(fmt.Errorf("read %s/%d: %w within %s", p.topic, p.id, ErrSilent, r.patience), trouble)
 			}
+		default: // nothing but errors, of which the next poll has more
+			breathe(ctx)
 		}
 	}
 	return nil
+}
+
+// breathe is a short pause, unless ctx ends.
+func breathe(ctx context.Context) {
+	t := time.NewTimer(100 * time.Millisecond)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
 }

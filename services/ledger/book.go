@@ -86,21 +86,29 @@ func (b *Book) noteLocked(p Promise) {
 		b.noID++
 		return // nothing to look for
 	}
+	if b.err != nil {
+		return // the book will not be whole any more, nobody reads it
+	}
 	if p.Checkout == "" || len(p.Checkout) > maxID {
-		b.err = errors.Join(b.err, fmt.Errorf("a checkout id of %d bytes", len(p.Checkout)))
+		b.failLocked(fmt.Errorf("a checkout id of %d bytes", len(p.Checkout)))
 		return
 	}
 	n := len(b.buf)
 	b.buf = append(b.buf, 0, 0)
 	b.buf = p.append(b.buf)
 	binary.LittleEndian.PutUint16(b.buf[n:], uint16(len(b.buf)-n-2))
-	if len(b.buf) < bookBuffer || b.err != nil {
+	if len(b.buf) < bookBuffer {
 		return
 	}
-	if _, b.err = b.spool.write(b.buf); b.err == nil {
-		b.buf = b.buf[:0]
+	if _, err := b.spool.write(b.buf); err != nil {
+		b.failLocked(err)
+		return
 	}
+	b.buf = b.buf[:0]
 }
+
+// failLocked gives up noting answers, and what would wait for ever to be written: a full disk may stay full for as long as the process lives.
+func (b *Book) failLocked(err error) { b.err, b.buf = err, nil }
 
 // mark is a point in the Book's time: what was answered before it is in its first so many bytes.
 type mark int64

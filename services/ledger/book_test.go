@@ -115,11 +115,15 @@ func TestPromisesInAFile(t *testing.T) {
 	}
 }
 
-// A book that cannot be written says so instead of forgetting.
+// A book that cannot be written says so instead of forgetting. It counts on, and keeps no answers that nobody can read.
 func TestBookThatCannotBeWritten(t *testing.T) {
 	b := NewBook(t.TempDir() + "/nowhere")
-	for i := range bookBuffer / 16 {
+	const answers = bookBuffer / 8
+	for i := range answers {
 		b.Answer(fmt.Sprintf("checkout-%d", i), Accepted, 1)
+	}
+	if n, c := cap(b.buf), b.Counts(); n > 0 || c.Accepted != answers {
+		t.Errorf("%d bytes wait to be written after %+v", n, c)
 	}
 	if _, err := b.each(b.mark(), func(Promise) error { return nil }); err == nil || !strings.Contains(err.Error(), "not whole") {
 		t.Errorf("%v", err)

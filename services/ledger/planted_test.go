@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -557,6 +558,19 @@ func TestUnfinished(t *testing.T) {
 	empty.Close()
 	if _, err = Audit(t.Context(), Config{Client: []kgo.Opt{kgo.SeedBrokers(addr)}, Patience: 300 * time.Millisecond}); !errors.Is(err, ErrUnfinished) {
 		t.Errorf("no cluster: %v", err)
+	}
+}
+
+// A partition that answers with nothing but errors is given up like one that does not answer.
+func TestAPartitionThatOnlyRefusesIsNotReadForEver(t *testing.T) {
+	p := newPlot(t)
+	p.flow("fine")
+	p.c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.TopicAuthorizationFailed, Count: -1})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	rep, err := Audit(ctx, Config{Client: p.opts, Book: p.book, Patience: 300 * time.Millisecond})
+	if !errors.Is(err, ErrUnfinished) || !errors.Is(err, kerr.TopicAuthorizationFailed) || rep.Verdict() != None || !strings.Contains(rep.Why, "TOPIC_AUTHORIZATION_FAILED") {
+		t.Errorf("%v, %s", err, rep.Why)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -48,8 +49,8 @@ func (r *reader) scan(ctx context.Context, s survey, visit func(*kgo.Record) err
 	}
 	r.cl.AddConsumePartitions(begin)
 	var trouble error
-	for len(c.next) > 0 {
-		wait, cancel := context.WithTimeout(ctx, r.patience)
+	for last := time.Now(); len(c.next) > 0; { // when a record came
+		wait, cancel := context.WithDeadline(ctx, last.Add(r.patience))
 		fetches := r.cl.PollRecords(wait, 5000)
 		late := wait.Err() != nil
 		cancel()
@@ -77,11 +78,27 @@ func (r *reader) scan(ctx context.Context, s survey, visit func(*kgo.Record) err
 			}
 		}
 		tell(c.done)
-		if late && !came {
+		switch {
+		case came:
+			last = time.Now()
+		case len(c.next) == 0:
+		case late:
 			return nil, errors.Join(fmt.Errorf("nothing came from %s within %s, and %s not read to the end", c.left(), r.patience, isAre(len(c.next))), trouble)
+		default: // nothing but errors, of which the next poll has more
+			breathe(ctx)
 		}
 	}
 	return c, nil
+}
+
+// breathe is a short pause, unless ctx ends.
+func breathe(ctx context.Context) {
+	t := time.NewTimer(100 * time.Millisecond)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
 }
 
 func partitionsOf(fetches kgo.Fetches) []kgo.FetchTopicPartition {
