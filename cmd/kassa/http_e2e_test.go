@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"kassa/kafkaops"
 	"kassa/kafkaops/local"
 )
 
@@ -129,9 +131,18 @@ func get(t testing.TB, url string) string {
 //
 //	go test -tags e2e -run '^$' -bench HTTP -benchtime 60000x ./cmd/kassa
 func BenchmarkHTTP(b *testing.B) {
-	cluster := guarded(b, local.Config{})
+	profile := kafkaops.FastFailover()
+	for _, set := range strings.Split(os.Getenv("KASSA_SET"), ",") { // later settings win
+		if key, value, ok := strings.Cut(set, "="); ok {
+			profile.Settings = append(profile.Settings, kafkaops.Setting{Key: key, Value: value})
+		}
+	}
+	cluster := guarded(b, local.Config{Profile: profile})
 	_, url := paymentAlone(b, cluster.Bootstrap())
-	const customers = 100
+	customers := 100
+	if n, err := strconv.Atoi(os.Getenv("KASSA_CUSTOMERS")); err == nil {
+		customers = n
+	}
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: customers}, Timeout: 20 * time.Second}
 	defer client.CloseIdleConnections()
 	body := `{"cart":[{"id":1,"name":"T-Shirt","price":1999.9,"image":"/product1.png","description":"d"}]}`
