@@ -38,6 +38,7 @@ func TestE2EManyFaults(t *testing.T) {
 
 // Simulated brokers leave nothing behind either, nor do their clients in this process.
 func TestE2EManyFaultsOfSimulatedBrokers(t *testing.T) {
+	long(t)
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	cluster, err := embedded.Start(t.Context(), embedded.Config{})
 	if err != nil {

@@ -380,11 +380,17 @@ func cacheWithoutArchive(tb testing.TB) string {
 	return dir
 }
 
-// The short form leaves it out: .ci/run has one made before the tests, and they use it.
-func TestE2ETheClassArchiveIsMadeAsideAndUsedByTheNext(t *testing.T) {
+// long leaves a test out of the short form (go test -short), which is what CI has time for.
+func long(t *testing.T) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("left out with -short")
 	}
+}
+
+// The short form leaves it out: .ci/run has an archive made before the tests, and they use it.
+func TestE2ETheClassArchiveIsMadeAsideAndUsedByTheNext(t *testing.T) {
+	long(t)
 	cfg := Config{CacheDir: cacheWithoutArchive(t)}
 	first := up(t, cfg)
 	deadline := time.Now().Add(archivePatience)
@@ -431,6 +437,7 @@ func TestE2ETheClassArchiveIsMadeAsideAndUsedByTheNext(t *testing.T) {
 }
 
 func TestE2ECloseEndsTheMakingOfAnArchive(t *testing.T) {
+	long(t)
 	for moment, come := range map[string]func(c *Cluster) bool{
 		"its node is recorded": func(c *Cluster) bool {
 			r, err := readRecord(c.run.file(recordName))
