@@ -180,6 +180,7 @@ func servePayment(ctx context.Context, cfg payment.Config, listen string) error 
 	if err != nil {
 		return &kafkaops.UserError{Message: fmt.Sprintf("payment cannot listen on %s (%v): choose another address with --listen", addr, err), Err: err}
 	}
+	tuneService()
 	reg := payment.NewRegistry()
 	cfg.Metrics = reg
 	p, err := payment.New(cfg)

@@ -127,7 +127,8 @@ func get(t testing.TB, url string) string {
 }
 
 // BenchmarkHTTP is what customers who wait for their answers, one after the other on connections that stay open, get out of payment and three brokers on this
-// machine: requests a second, and how long one takes. The customers take part of the machine too.
+// machine: requests a second, and how long one takes. The customers take part of the machine too. KASSA_CUSTOMERS is how many they are, and KASSA_SET=key=value,…
+// changes broker settings.
 //
 //	go test -tags e2e -run '^$' -bench HTTP -benchtime 60000x ./cmd/kassa
 func BenchmarkHTTP(b *testing.B) {
@@ -139,7 +140,7 @@ func BenchmarkHTTP(b *testing.B) {
 	}
 	cluster := guarded(b, local.Config{Profile: profile})
 	_, url := paymentAlone(b, cluster.Bootstrap())
-	customers := 100
+	customers := 115 // who keep two cores busy
 	if n, err := strconv.Atoi(os.Getenv("KASSA_CUSTOMERS")); err == nil {
 		customers = n
 	}
