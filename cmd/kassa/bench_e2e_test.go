@@ -141,7 +141,7 @@ func BenchmarkCPU(b *testing.B) {
 			s.see("3/3 up", "under-replicated 0")
 			if rate != "0" {
 				s.press("b")
-				s.see("load on 200/s")
+				s.see("load on", "200/s orders")
 			}
 			pid := s.kassa()
 			time.Sleep(20 * time.Second) // warm up: young JVMs answer slowly
