@@ -29,7 +29,7 @@ func TestE2EAKilledProcessIsTakenOver(t *testing.T) {
 
 func killTheProcess(t *testing.T, delivery services.Delivery) {
 	const rate = 100
-	kills, limit := 1, 2*takenOver // Kafka's own time-outs, 8 s and 1 s until they are looked at, leave a busy machine little of it
+	kills, limit := 1, 2*takenOver // Kafka's own time-outs, 7.5 s and 1 s until they are looked at, leave a busy machine little of it
 	if os.Getenv("KASSA_E2E_CHECKOUTS") != "" {
 		kills, limit = 3, takenOver
 	}

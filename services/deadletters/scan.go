@@ -146,7 +146,7 @@ func (r *reader) since(ctx context.Context, spans map[partition]span, at time.Ti
 }
 
 // scan reads spans from their beginnings and hands out their records, those of a partition in order. A span whose end is held back by an
-// open transaction may take until that ends, 8 s at most.
+// open transaction may take until that ends, 8.5 s at most.
 func (r *reader) scan(ctx context.Context, spans map[partition]span, visit func(*kgo.Record)) error {
 	left := make(map[partition]int64, len(spans))
 	begin := make(map[string]map[int32]kgo.Offset)

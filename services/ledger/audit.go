@@ -30,7 +30,7 @@ type Config struct {
 	// TempDir is where files go that are too large for memory; empty means os.TempDir.
 	TempDir string
 	// Patience is how long nothing may come from a partition before the audit gives up; 0 means 30 s: longer than the loss of a broker takes, and
-	// than a transaction whose writer has died, which its timeout (8 s for the shop's) and the coordinator's next round (10 s) end.
+	// than a transaction whose writer has died, which its timeout (7.5 s for the shop's) and the coordinator's next round (10 s) end.
 	Patience time.Duration
 	// Progress is told how far the audit is, a few times a second; nil for nobody. It must not wait.
 	Progress func(Progress)
