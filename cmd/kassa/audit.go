@@ -23,10 +23,11 @@ const mostFindings = 10_000
 // newAudit is `kassa audit`: a verdict from the log itself.
 func newAudit() *cobra.Command {
 	var (
-		brokers, promises string
-		asJSON, others    bool
-		within            time.Duration
-		cfg               ledger.Config
+		at             remote
+		promises       string
+		asJSON, others bool
+		within         time.Duration
+		cfg            ledger.Config
 	)
 	cmd := &cobra.Command{
 		Use:   "audit",
@@ -39,10 +40,10 @@ func newAudit() *cobra.Command {
 		Example: "kassa audit\nkassa audit --brokers 127.0.0.1:9094 --json | jq .verdict\nkassa audit --promises promises.ndjson",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			bootstrap, err := parseBrokers(brokers)
+			client, err := at.client()
 			switch {
 			case err != nil:
-				return usageError{err}
+				return err
 			case cfg.MaxFindings < 1 || cfg.MaxFindings > mostFindings:
 				return usageError{fmt.Errorf("--findings is 1 to %d, not %d", mostFindings, cfg.MaxFindings)}
 			case cfg.Skew < 0:
@@ -65,21 +66,21 @@ func newAudit() *cobra.Command {
 				ctx, cancel = context.WithTimeout(ctx, within)
 				defer cancel()
 			}
-			cfg.Client, cfg.Others = kafkaops.ClientOptions(bootstrap), others
+			cfg.Client, cfg.Others = client, others
 			line := newProgressLine(cmd.ErrOrStderr())
 			cfg.Progress = line.show
 			rep, err := ledger.Audit(ctx, cfg)
 			line.clear()
 			if errors.Is(err, ledger.ErrNoTopics) {
-				return &kafkaops.UserError{Message: fmt.Sprintf("there is nothing to audit on %s: none of the shop's topics is there; check --brokers", brokers), Err: err}
+				return &kafkaops.UserError{Message: fmt.Sprintf("there is nothing to audit on %s: none of the shop's topics is there; check --brokers", at.brokers), Err: err}
 			}
-			if err := writeAudit(cmd.OutOrStdout(), rep, brokers, asJSON); err != nil {
+			if err := writeAudit(cmd.OutOrStdout(), rep, at.brokers, asJSON); err != nil {
 				return err
 			}
-			return auditError(ctx, brokers, rep, err)
+			return auditError(ctx, at.brokers, rep, err)
 		},
 	}
-	brokersFlag(cmd, &brokers)
+	at.register(cmd)
 	fl := cmd.Flags()
 	fl.StringVar(&promises, "promises", "",
 		`judge against what customers were told: a file of lines {"checkoutId":"…","outcome":"accepted|refused|unknown","amount":2499.9}`)
@@ -115,7 +116,7 @@ func auditError(ctx context.Context, brokers string, rep ledger.Report, err erro
 		text := fmt.Sprintf("there is no verdict: the audit of %s did not finish in time; give it more with --within (%s)", brokers, rep.Why)
 		return &kafkaops.UserError{Message: text, Err: err}
 	case err != nil:
-		text := fmt.Sprintf("there is no verdict: the audit of %s did not finish; check --brokers and that the cluster is up (%s)", brokers, rep.Why)
+		text := fmt.Sprintf("there is no verdict: the audit of %s did not finish; check --brokers and that the cluster is up, and that --command-config is there where it wants TLS or a log-in (%s)", brokers, rep.Why)
 		return &kafkaops.UserError{Message: text, Err: err}
 	}
 	switch verdict, why := verdictOf(rep); verdict {
