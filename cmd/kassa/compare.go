@@ -110,7 +110,8 @@ func (f *compareFlags) plan(args []string, dash int) (*comparePlan, error) {
 			return nil, err
 		}
 		side.Set = inForce(c.plans[i])
-		c.plans[i].scenario.Expect.Counts = compare.Expectations(side.Set)
+		side.Own = compare.Own(c.plans[i].scenario)
+		c.plans[i].scenario.Expect.Counts = compare.Expectations(side)
 		c.sides[i] = side
 	}
 	if err := compare.Check(c.sides[0], c.sides[1]); err != nil {

@@ -21,9 +21,9 @@ func TestParseSide(t *testing.T) {
 		want Side
 		bad  string // in the sentence
 	}{
-		{text: "profile=stock", want: Side{"profile=stock", scenario.Settings{Profile: "stock"}}},
-		{text: "acks=1, min-isr=1", want: Side{"acks=1,min-isr=1", scenario.Settings{Acks: "1", MinISR: 1}}},
-		{text: "delivery=at-least-once", want: Side{"delivery=at-least-once", scenario.Settings{Delivery: "at-least-once"}}},
+		{text: "profile=stock", want: Side{Name: "profile=stock", Set: scenario.Settings{Profile: "stock"}}},
+		{text: "acks=1, min-isr=1", want: Side{Name: "acks=1,min-isr=1", Set: scenario.Settings{Acks: "1", MinISR: 1}}},
+		{text: "delivery=at-least-once", want: Side{Name: "delivery=at-least-once", Set: scenario.Settings{Delivery: "at-least-once"}}},
 		{text: "", bad: "give NAME=VALUE"},
 		{text: "stock", bad: "here profile=stock"},
 		{text: "1", bad: "such as acks=1"}, // of acks or of min-isr
@@ -37,7 +37,7 @@ func TestParseSide(t *testing.T) {
 	} {
 		got, err := ParseSide(c.text)
 		if c.bad == "" {
-			if err != nil || got != c.want {
+			if err != nil || got.Name != c.want.Name || got.Set != c.want.Set {
 				t.Errorf("%q: %+v, %v", c.text, got, err)
 			}
 			continue
@@ -50,12 +50,12 @@ func TestParseSide(t *testing.T) {
 
 func TestTheSameOnBothSidesIsRefused(t *testing.T) {
 	all := scenario.Settings{Profile: "fast-failover", Acks: "all", MinISR: 2, Delivery: "exactly-once"}
-	if err := Check(Side{"profile=fast-failover", all}, Side{"acks=all", all}); err == nil || !strings.Contains(err.Error(), "same") {
+	if err := Check(Side{Name: "profile=fast-failover", Set: all}, Side{Name: "acks=all", Set: all}); err == nil || !strings.Contains(err.Error(), "same") {
 		t.Errorf("%v", err)
 	}
 	other := all
 	other.MinISR = 1
-	if err := Check(Side{"min-isr=2", all}, Side{"min-isr=1", other}); err != nil {
+	if err := Check(Side{Name: "min-isr=2", Set: all}, Side{Name: "min-isr=1", Set: other}); err != nil {
 		t.Error(err)
 	}
 }
@@ -114,7 +114,7 @@ func compared(t *testing.T, a, b Side, runs int, run func(Turn, *drill.Result)) 
 }
 
 func TestFigures(t *testing.T) {
-	c := compared(t, Side{"profile=stock", stock}, Side{"profile=fast-failover", base}, 3, func(turn Turn, r *drill.Result) {
+	c := compared(t, Side{Name: "profile=stock", Set: stock}, Side{Name: "profile=fast-failover", Set: base}, 3, func(turn Turn, r *drill.Result) {
 		if turn.Side == 0 {
 			*r.Faults[0].WriteGapMs *= 8
 		}
@@ -160,7 +160,7 @@ func lose(turn Turn, r *drill.Result) {
 
 // A loss that the settings allow is a finding with its reason, and no failure.
 func TestALossThatIsAllowed(t *testing.T) {
-	c := compared(t, Side{"acks=1", one}, Side{"acks=all", base}, 3, lose)
+	c := compared(t, Side{Name: "acks=1", Set: one}, Side{Name: "acks=all", Set: base}, 3, lose)
 	if c.Verdict != drill.Pass || c.Sides[0].Promises || !c.Sides[1].Promises {
 		t.Errorf("%s %v: %+v", c.Verdict, c.Reasons, c.Sides)
 	}
@@ -180,19 +180,19 @@ func TestALossThatIsAllowed(t *testing.T) {
 
 // The same loss under settings that promise safety is the worst there can be.
 func TestALossThatIsNot(t *testing.T) {
-	c := compared(t, Side{"profile=stock", stock}, Side{"profile=fast-failover", base}, 2, lose)
+	c := compared(t, Side{Name: "profile=stock", Set: stock}, Side{Name: "profile=fast-failover", Set: base}, 2, lose)
 	if c.Verdict != drill.Fail || len(c.Reasons) != 1 || !strings.Contains(c.Reasons[0], "A, run 2") || !strings.Contains(c.Reasons[0], "2 lost") {
 		t.Errorf("%s %v", c.Verdict, c.Reasons)
 	}
 }
 
 func TestNoLossIsExplained(t *testing.T) {
-	says(t, compared(t, Side{"acks=1", one}, Side{"acks=all", base}, 2, nil), "acks=1 (A) allows that an acknowledged order is lost, and in 2 runs with 2 kills none was")
+	says(t, compared(t, Side{Name: "acks=1", Set: one}, Side{Name: "acks=all", Set: base}, 2, nil), "acks=1 (A) allows that an acknowledged order is lost, and in 2 runs with 2 kills none was")
 }
 
 // A gap that was not over has no length: what is left of its kind is not held against the other side.
 func TestAGapThatWasNotOverHasNoRatio(t *testing.T) {
-	c := compared(t, Side{"profile=stock", stock}, Side{"profile=fast-failover", base}, 2, func(turn Turn, r *drill.Result) {
+	c := compared(t, Side{Name: "profile=stock", Set: stock}, Side{Name: "profile=fast-failover", Set: base}, 2, func(turn Turn, r *drill.Result) {
 		r.Faults[0].AtLeast = turn.Side == 0 && turn.N == 2
 	})
 	if row := c.Times[0]; row.Ratio != nil || row.Sides[0] != (Measure{N: 1, Median: 1100, Worst: 1100, NotOver: 1, AtLeast: 1200}) {
@@ -202,12 +202,12 @@ func TestAGapThatWasNotOverHasNoRatio(t *testing.T) {
 
 // Simulated brokers share one log: that nothing was lost on them says nothing.
 func TestNoLossOfSimulatedBrokersProvesNothing(t *testing.T) {
-	c := compared(t, Side{"acks=all", base}, Side{"acks=1", one}, 1, func(_ Turn, r *drill.Result) { r.Simulated = true })
+	c := compared(t, Side{Name: "acks=all", Set: base}, Side{Name: "acks=1", Set: one}, 1, func(_ Turn, r *drill.Result) { r.Simulated = true })
 	says(t, c, "acks=1 (B) allows that an acknowledged order is lost, and that cannot be seen here: simulated brokers never lose")
 }
 
 func TestRepeatsAreExplained(t *testing.T) {
-	c := compared(t, Side{"delivery=exactly-once", base}, Side{"delivery=at-least-once", least}, 1, func(turn Turn, r *drill.Result) {
+	c := compared(t, Side{Name: "delivery=exactly-once", Set: base}, Side{Name: "delivery=at-least-once", Set: least}, 1, func(turn Turn, r *drill.Result) {
 		r.Faults = append(r.Faults, drill.FaultResult{Kind: "crash", Target: "order"})
 		if turn.Side == 1 {
 			r.Repeated, r.Flow.P50 = 12, 9
@@ -218,7 +218,7 @@ func TestRepeatsAreExplained(t *testing.T) {
 
 // What a run expected and did not see is told, and is no broken promise; a run without a verdict leaves none.
 func TestVerdicts(t *testing.T) {
-	c := compared(t, Side{"profile=stock", stock}, Side{"profile=fast-failover", base}, 1, func(turn Turn, r *drill.Result) {
+	c := compared(t, Side{Name: "profile=stock", Set: stock}, Side{Name: "profile=fast-failover", Set: base}, 1, func(turn Turn, r *drill.Result) {
 		if turn.Side == 0 {
 			r.Verdict, r.Reasons = drill.Fail, []string{"expected write gap ≤ 1s, and saw 9 s"}
 		}
@@ -226,7 +226,7 @@ func TestVerdicts(t *testing.T) {
 	if c.Verdict != drill.Pass || len(c.Notes) != 1 {
 		t.Errorf("%s %v %v", c.Verdict, c.Notes, c.Reasons)
 	}
-	c = compared(t, Side{"profile=stock", stock}, Side{"profile=fast-failover", base}, 1, func(turn Turn, r *drill.Result) {
+	c = compared(t, Side{Name: "profile=stock", Set: stock}, Side{Name: "profile=fast-failover", Set: base}, 1, func(turn Turn, r *drill.Result) {
 		if turn.Side == 1 {
 			r.Verdict, r.Reasons = drill.NoVerdict, []string{"the audit did not finish"}
 		}
@@ -248,7 +248,7 @@ func TestARunThatCannotBe(t *testing.T) {
 			return result(1000), nil
 		}
 	}
-	sides := [2]Side{{"acks=1", one}, {"acks=all", base}}
+	sides := [2]Side{{Name: "acks=1", Set: one}, {Name: "acks=all", Set: base}}
 	if _, err := Run(t.Context(), sides, 2, 1, run(0)); !errors.Is(err, broken) {
 		t.Errorf("%v", err)
 	}
@@ -259,16 +259,42 @@ func TestARunThatCannotBe(t *testing.T) {
 }
 
 func TestExpectationsAreThoseOfTheSettings(t *testing.T) {
-	if got := Expectations(base); len(got) != 0 {
+	if got := Expectations(Side{Set: base}); len(got) != 0 {
 		t.Errorf("%v", got)
 	}
-	s := &scenario.Scenario{Expect: scenario.Expect{Counts: Expectations(one)}}
+	dead := []scenario.CountRule{{Name: "dead-letters", Rule: scenario.Rule{Op: "=", N: 5}}}
+	s := &scenario.Scenario{Expect: scenario.Expect{Counts: Expectations(Side{Set: one, Own: dead})}}
 	for _, r := range s.Expect.CountsFor("exactly-once") {
 		if r.Name == "lost" && !r.Holds(3) {
 			t.Error("a loss under acks=1 is a failure")
 		}
 		if r.Name == "changed-amount" && r.Holds(1) {
 			t.Error("a changed amount is not")
+		}
+		if r.Name == "dead-letters" && (r.Holds(0) || !r.Holds(5)) {
+			t.Errorf("the scenario's own dead letters are %s", r)
+		}
+	}
+	if got := Own(&scenario.Scenario{Settings: scenario.Settings{Acks: "1"}, Expect: scenario.Expect{Counts: dead}}); got != nil {
+		t.Errorf("what a drill under acks=1 expects is expected of acks=all: %v", got)
+	}
+}
+
+// A drill that deletes a topic loses its orders under any settings.
+func TestALossThatTheDrillItselfExpects(t *testing.T) {
+	own := []scenario.CountRule{{Name: "lost"}}
+	sides := [2]Side{{Name: "acks=1", Set: one, Own: own}, {Name: "acks=all", Set: base, Own: own}}
+	c, err := Run(t.Context(), sides, 1, 7, func(context.Context, Turn) (*drill.Result, error) {
+		r := result(1000)
+		r.Lost, r.Complete = 40, 1960
+		return r, nil
+	})
+	if err != nil || c.Verdict != drill.Pass {
+		t.Fatal(err, c.Verdict, c.Reasons)
+	}
+	for _, d := range c.Differences {
+		if strings.Contains(d.Text, "are lost") {
+			t.Errorf("it names acks as the cause: %s", d.Text)
 		}
 	}
 }

@@ -44,6 +44,7 @@ type SideResult struct {
 	Lost     []RunFinding `json:"lost,omitempty"` // each that the audits name
 
 	set scenario.Settings
+	own []scenario.CountRule
 }
 
 // RunFinding is a finding of one run.
@@ -232,18 +233,34 @@ func (c *Comparison) counts() {
 	}
 }
 
-// broken names what is never allowed under settings that promise safety; empty for nothing.
-func broken(n drill.Counts) string {
+// broken names what is never allowed under settings that promise safety, unless the scenario itself expects it; empty for nothing.
+func (s *SideResult) broken(n drill.Counts) string {
 	var out []string
 	for _, k := range []struct {
 		n    int64
+		rule string
 		name string
-	}{{n.Lost, "lost"}, {n.Duplicated, "duplicated"}, {n.WithoutCause, "without a cause"}, {n.ChangedAmount, "with a changed amount"}, {n.OutOfOrder, "out of order"}} {
-		if k.n > 0 {
+	}{
+		{n.Lost, "lost", "lost"},
+		{n.Duplicated, "duplicated", "duplicated"},
+		{n.WithoutCause, "without-cause", "without a cause"},
+		{n.ChangedAmount, "changed-amount", "with a changed amount"},
+		{n.OutOfOrder, "out-of-order", "out of order"},
+	} {
+		rule := scenario.Rule{Op: "=", N: 0}
+		if i := slices.IndexFunc(s.own, func(r scenario.CountRule) bool { return r.Name == k.rule }); i >= 0 {
+			rule = s.own[i].Rule
+		}
+		if !rule.Holds(k.n) {
 			out = append(out, fmt.Sprintf("%d %s", k.n, k.name))
 		}
 	}
 	return strings.Join(out, ", ")
+}
+
+// loses says that the drill itself has orders lost, whatever the settings.
+func (c *Comparison) loses() bool {
+	return slices.ContainsFunc(c.Sides[0].own, func(r scenario.CountRule) bool { return r.Name == "lost" && r.Holds(1) })
 }
 
 func (c *Comparison) judge() {
@@ -257,9 +274,9 @@ func (c *Comparison) judge() {
 			for _, why := range r.Reasons {
 				c.Reasons = append(c.Reasons, who+" has no verdict: "+why)
 			}
-		case c.Sides[d.Side].Promises && broken(r.Counts) != "":
+		case c.Sides[d.Side].Promises && c.Sides[d.Side].broken(r.Counts) != "":
 			bad = true
-			c.Reasons = append(c.Reasons, fmt.Sprintf("%s promises that nothing is lost and nothing done twice, and the audit found %s", who, broken(r.Counts)))
+			c.Reasons = append(c.Reasons, fmt.Sprintf("%s promises that nothing is lost and nothing done twice, and the audit found %s", who, c.Sides[d.Side].broken(r.Counts)))
 		case r.Verdict == drill.Fail:
 			for _, why := range r.Reasons {
 				c.Notes = append(c.Notes, who+": "+why)

@@ -41,7 +41,7 @@ type Runner func(ctx context.Context, t Turn) (*drill.Result, error)
 func Run(ctx context.Context, sides [2]Side, runs int, seed uint64, run Runner) (*Comparison, error) {
 	c := &Comparison{Seed: seed, Runs: runs}
 	for i, s := range sides {
-		c.Sides[i] = SideResult{Name: s.Name, set: s.Set, Promises: Safe(s.Set)}
+		c.Sides[i] = SideResult{Name: s.Name, set: s.Set, own: s.Own, Promises: Safe(s.Set)}
 	}
 	for _, t := range Order(runs, seed) {
 		res, err := run(ctx, t)

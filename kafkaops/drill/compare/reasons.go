@@ -69,7 +69,7 @@ func lossy(c *Comparison, acks string) (side int, lost Tally, ok bool) {
 
 func leaderLoss(c *Comparison) string {
 	side, lost, ok := lossy(c, "1")
-	if !ok || lost.N == 0 {
+	if !ok || lost.N == 0 || c.loses() {
 		return ""
 	}
 	return fmt.Sprintf("With acks=1 (%s) %s that customers were told had been accepted %s lost, in %d of %d runs: the leader acknowledged "+
@@ -80,7 +80,7 @@ func leaderLoss(c *Comparison) string {
 
 func noAckLoss(c *Comparison) string {
 	side, lost, ok := lossy(c, "0")
-	if !ok || lost.N == 0 {
+	if !ok || lost.N == 0 || c.loses() {
 		return ""
 	}
 	return fmt.Sprintf("With acks=0 (%s) %s that customers were told had been accepted %s lost, in %d of %d runs: no broker is asked for an "+
@@ -150,7 +150,7 @@ func aloneISR(c *Comparison) string {
 		text := fmt.Sprintf("With min.insync.replicas=1 (%s) a leader whose followers have dropped out of the ISR goes on alone, so "+
 			"acks=all can mean one copy: writes stop later, and what only one broker "+
 			"has is gone with its disk", letter(i))
-		if lost := c.tally("lost").Sides[i]; lost.N > 0 {
+		if lost := c.tally("lost").Sides[i]; lost.N > 0 && !c.loses() {
 			text += fmt.Sprintf("; %s %s lost, in %d of %d runs", orders(lost.N), be(lost.N), lost.Runs, c.Sides[i].Audited)
 		}
 		return text + c.figures("write gap of kill", "write gap of pause", "write gap of stop")

@@ -15,6 +15,8 @@ import (
 type Side struct {
 	Name string            // as it was given: "profile=stock,acks=1"
 	Set  scenario.Settings // empty and 0: as the drill has it
+	// Own is what the scenario itself expects of counts, under settings that promise safety: its dead letters, or what a topic that it deletes costs.
+	Own []scenario.CountRule
 }
 
 // setting is one that can be compared.
@@ -118,16 +120,29 @@ func inForce(s scenario.Settings) string {
 // Safe says that a side promises to lose nothing and to do nothing twice: an acknowledged record is on two brokers or more.
 func Safe(s scenario.Settings) bool { return s.Acks == "all" && s.MinISR >= 2 }
 
-// Expectations are what a drill may expect of its counts under these settings, where they allow what is else never allowed. What a scenario itself expects of
-// its counts is of its own settings, and has no place in a comparison.
-func Expectations(s scenario.Settings) []scenario.CountRule {
-	if Safe(s) {
+// Own is what a scenario expects of its counts, for a Side: nothing where its own settings are such that what is else never allowed may happen, for then that is
+// what it expects.
+func Own(s *scenario.Scenario) []scenario.CountRule {
+	if set := s.Settings; set.Acks != "" && set.Acks != "all" || set.MinISR == 1 {
 		return nil
+	}
+	return s.Expect.Counts
+}
+
+// Expectations are what a drill may expect of its counts under the settings of a side, where they allow what is else never allowed.
+func Expectations(side Side) []scenario.CountRule {
+	if Safe(side.Set) {
+		return side.Own
 	}
 	// An order can outlive the payment that it followed from, and a retry without idempotence writes again.
 	var rules []scenario.CountRule
 	for _, name := range []string{"lost", "without-cause", "duplicated", "repeated", "out-of-order"} {
 		rules = append(rules, scenario.CountRule{Name: name})
+	}
+	for _, own := range side.Own {
+		if !slices.ContainsFunc(rules, func(r scenario.CountRule) bool { return r.Name == own.Name }) {
+			rules = append(rules, own)
+		}
 	}
 	return rules
 }
