@@ -138,7 +138,10 @@ func verdictLine(r ledger.Report) string {
 	verdict, why := verdictOf(r)
 	switch verdict {
 	case drill.Pass:
-		text := fmt.Sprintf("nothing is lost, duplicated, changed, out of order or without a cause among %s checkouts", thousands(r.Accepted+r.Unknown-r.Indeterminate))
+		text := fmt.Sprintf("nothing is lost, duplicated, changed, out of order or without a cause among %s checkouts", thousands(r.Complete+r.InFlight+r.DeadLettered))
+		if r.Unjudged > 0 {
+			text += fmt.Sprintf("; %s more could not be judged", thousands(r.Unjudged))
+		}
 		if r.InFlight > 0 {
 			text += fmt.Sprintf("; %s are still in flight", thousands(r.InFlight))
 		}

@@ -169,6 +169,10 @@ func TestNoDrillOnContainersThatWereThere(t *testing.T) {
 func TestDrillRefusesWhatItCannotDo(t *testing.T) {
 	bad := drillFile(t, "name: bad\nsteps:\n- kill: nobody\n")
 	poison := drillFile(t, "name: bad\nsteps:\n- poison: arsenic\n")
+	used := t.TempDir()
+	if err := os.WriteFile(filepath.Join(used, "log"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	idle := drillFile(t, "name: idle\nload: {duration: 5s}\n")
 	for _, c := range []struct {
 		want string
@@ -187,6 +191,7 @@ func TestDrillRefusesWhatItCannotDo(t *testing.T) {
 		{"--faults is for a scenario with steps or chaos", []string{idle, "--faults=3"}},
 		{"--runs is 1 to 1000, not 0", []string{"chaos", "--runs=0"}},
 		{"--runs begins each run on a fresh cluster", []string{"chaos", "--runs=2", "--data-dir=x"}},
+		{used + " holds data already: give --data-dir an empty or a new directory", []string{"chaos", "--cluster=local", "--data-dir=" + used}},
 		{"--promises is of one run", []string{"chaos", "--runs=2", "--promises=x"}},
 		{"cannot write the promises to nowhere/p (open nowhere/p: no such file or directory)", []string{"chaos", "--promises=nowhere/p"}},
 		{"drill needs a name or a file", []string{"", "--runs=3"}},

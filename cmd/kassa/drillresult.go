@@ -82,6 +82,9 @@ func writeResult(w io.Writer, r *drill.Result) {
 	} else {
 		fmt.Fprintf(w, "  %-16s %s accepted, %s refused, %s unknown; the log was not audited\n", "orders", thousands(r.Accepted), thousands(r.Refused), thousands(r.Unknown))
 	}
+	if r.NotOffered > 0 {
+		fmt.Fprintf(w, "  %-16s %s: the load fell behind, and these are in no other figure\n", "not offered", counted(r.NotOffered, "checkout"))
+	}
 	writeLatency(w, "acknowledged", r.Ack)
 	writeLatency(w, "payment → email", r.Flow)
 	writeGaps(w, "write gap", drill.Gaps(r.Faults, drill.WriteGap))
@@ -145,9 +148,14 @@ func writeGaps(w io.Writer, name string, gaps []drill.GapSummary) {
 
 func writeAggregate(w io.Writer, a *drill.Aggregate) {
 	fmt.Fprintf(w, "\n%s  %s, %d runs: %d pass, %d fail, %d without a verdict\n", verdictWord(a.Verdict), a.Drill, a.Runs, a.Passed, a.Failed, a.None)
-	writeCounts(w, a.Counts)
+	if a.Audited < a.Runs {
+		fmt.Fprintf(w, "  %-16s %d of %d runs: what follows of orders is of these\n", "audited", a.Audited, a.Runs)
+	}
+	if a.Audited > 0 {
+		writeCounts(w, a.Counts)
+	}
 	if a.RunsWithLoss > 0 {
-		fmt.Fprintf(w, "  %-16s in %d of %d runs an acknowledged order was lost\n", "loss", a.RunsWithLoss, a.Runs)
+		fmt.Fprintf(w, "  %-16s in %d of %d runs an acknowledged order was lost\n", "loss", a.RunsWithLoss, a.Audited)
 	}
 	for _, l := range []struct {
 		name     string

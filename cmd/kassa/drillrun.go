@@ -44,6 +44,9 @@ func runDrills(ctx context.Context, p *drillPlan, out, errs io.Writer) error {
 	if err := checkPromises(p.promises); err != nil {
 		return err
 	}
+	if err := checkFresh(p.src.local.DataDir); err != nil {
+		return err
+	}
 	if err := p.preflight(ctx); err != nil {
 		return err
 	}
@@ -74,12 +77,14 @@ func runDrills(ctx context.Context, p *drillPlan, out, errs io.Writer) error {
 	if len(results) == 0 {
 		return failed
 	}
+	var unwritten error
 	for _, path := range p.reports {
-		if err := report.Write(path, results); err != nil {
-			return err
-		}
+		unwritten = errors.Join(unwritten, report.Write(path, results))
 	}
 	sum := drill.SumUp(results)
+	if p.runs > 1 {
+		sum.Again += fmt.Sprintf(" --runs %d", p.runs)
+	}
 	if failed != nil && sum.Verdict == drill.Pass {
 		sum.Verdict = drill.NoVerdict // of fewer runs than were asked for
 	}
@@ -90,10 +95,13 @@ func runDrills(ctx context.Context, p *drillPlan, out, errs io.Writer) error {
 	}
 	say.end()
 	switch {
+	case sum.Verdict == drill.Fail && unwritten != nil:
+		fmt.Fprintln(errs, plainly(unwritten.Error()))
+		return errBadVerdict
 	case sum.Verdict == drill.Fail:
 		return errBadVerdict
-	case failed != nil:
-		return failed
+	case failed != nil || unwritten != nil:
+		return errors.Join(failed, unwritten)
 	case sum.Verdict == drill.Pass:
 		return nil
 	}
@@ -150,6 +158,14 @@ func somebodys(cluster kafkaops.Cluster) error {
 		return &kafkaops.UserError{Message: "a drill needs brokers of its own, and the containers of this project are somebody's already: end them with `docker compose down`, or name another project with COMPOSE_PROJECT_NAME"}
 	}
 	return nil
+}
+
+// checkFresh refuses a directory with the log of others: the drill would judge what it did not do.
+func checkFresh(dir string) error {
+	if entries, err := os.ReadDir(dir); dir == "" || err != nil || len(entries) == 0 {
+		return nil // what else is wrong with it the brokers' provider says
+	}
+	return &kafkaops.UserError{Message: fmt.Sprintf("a drill judges all that is in the log, and %s holds data already: give --data-dir an empty or a new directory", dir)}
 }
 
 // checkPromises says now what would keep writePromises from writing when the drill is over.
@@ -265,7 +281,7 @@ func (p *drillPlan) again(info kafkaops.Info, seed uint64) string {
 		"kassa", "drill", quoted(p.arg), "--cluster", info.Provider, "--profile", info.Profile,
 		"--delivery", p.shop.Delivery.String(), "--acks", p.shop.Acks.String(),
 	}
-	if p.shop.Topics.MinISR != 2 {
+	if p.shop.Topics.MinISR != 2 || p.scenario.Settings.MinISR > 0 {
 		args = append(args, "--min-isr", strconv.Itoa(p.shop.Topics.MinISR))
 	}
 	l, f := p.scenario.Load, p.flags
@@ -286,6 +302,9 @@ func (p *drillPlan) again(info kafkaops.Info, seed uint64) string {
 	}
 	if f.mails.mail != mailCatch {
 		args = append(args, "--mail", f.mails.mail)
+	}
+	if f.mails.server != "" {
+		args = append(args, "--smtp", quoted(f.mails.server))
 	}
 	return strings.Join(append(args, "--seed", strconv.FormatUint(seed, 10)), " ")
 }

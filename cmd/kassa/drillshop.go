@@ -62,7 +62,7 @@ func (s drillShop) End() {
 func (s drillShop) Figures() runner.Figures {
 	l, t := s.load.Figures(), s.analytics.Totals()
 	f := runner.Figures{
-		Offered: l.Offered, Accepted: l.Accepted, Refused: l.Refused, Unknown: l.Unknown, Pending: l.Pending,
+		Offered: l.Offered, Accepted: l.Accepted, Refused: l.Refused, Unknown: l.Unknown, Pending: l.Pending, Shed: l.Shed,
 		Complete: t.Complete, InFlight: t.InFlight, Lag: s.lag(),
 	}
 	for _, st := range s.people().stats() {

@@ -150,6 +150,9 @@ func faultLine(f drill.FaultResult, at time.Duration) string {
 	if f.WriteGapMs != nil {
 		text += "  write gap " + gapText(*f.WriteGapMs, f.AtLeast)
 	}
+	if f.Stalled {
+		text += "  writes were stalled already"
+	}
 	if f.FlowGapMs != nil {
 		text += "  flow gap " + gapText(*f.FlowGapMs, f.FlowAtLeast)
 	}

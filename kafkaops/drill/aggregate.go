@@ -16,7 +16,9 @@ type Aggregate struct {
 	Passed  int     `json:"passed"`
 	Failed  int     `json:"failed"`
 	None    int     `json:"none"`
-	Counts          // of all runs together
+	// Audited is how many runs had their log read to its end: the counts are of those together.
+	Audited int `json:"audited"`
+	Counts
 	// RunsWithLoss is in how many runs an acknowledged checkout was lost.
 	RunsWithLoss int          `json:"runsWithLoss"`
 	WriteGaps    []GapSummary `json:"writeGaps"` // by kind, those first that cost the most
@@ -65,9 +67,12 @@ func SumUp(runs []*Result) *Aggregate {
 		default:
 			a.None++
 		}
-		a.add(r.Counts)
-		if r.Lost > 0 {
-			a.RunsWithLoss++
+		if r.Audited {
+			a.Audited++
+			a.add(r.Counts)
+			if r.Lost > 0 {
+				a.RunsWithLoss++
+			}
 		}
 		a.Seeds = append(a.Seeds, r.Seed)
 		faults = append(append(faults, r.Faults...), r.Recoveries...)

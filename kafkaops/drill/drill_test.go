@@ -48,6 +48,8 @@ func TestGap(t *testing.T) {
 		{"one that was over before it", wrote([]int{0, 400, 410, 420}), 405, 421, Gap{Worst: 0}},
 		{"one after the end", wrote([]int{0, 10, 20, 500}), 5, 15, Gap{Worst: 0}},
 		{"it lasts", wrote([]int{0, 10}), 5, 700, Gap{Worst: 690 * time.Millisecond, All: 690 * time.Millisecond, Open: true}},
+		{"one that outlasts the end", wrote([]int{0, 10, 500, 505}), 5, 200, Gap{Worst: 490 * time.Millisecond, All: 490 * time.Millisecond, Resumed: at(500)}},
+		{"one that begins with what comes at the end", wrote([]int{0, 10, 20, 500, 505}), 5, 100, Gap{Worst: 0}},
 		{"the longest of two", wrote([]int{0, 100, 200, 400, 500, 505}), 50, 506, Gap{Worst: 200 * time.Millisecond, All: 200 * time.Millisecond, Resumed: at(400)}},
 	} {
 		got := c.p.Gap(at(c.fault), at(c.to))

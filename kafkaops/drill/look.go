@@ -84,6 +84,7 @@ func (r *Recorder) look(ctx context.Context) {
 func (r *Recorder) lookAt(now time.Time) (over *Probe) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.follow(now)
 	t := r.current()
 	if t != nil {
 		r.measure(t, now)
@@ -92,7 +93,7 @@ func (r *Recorder) lookAt(now time.Time) (over *Probe) {
 			t = nil
 		}
 	}
-	if t == nil && r.probe != nil && (now.Sub(r.armed) > armedFor || r.probe.Full()) {
+	if t == nil && r.stalled == nil && r.probe != nil && (now.Sub(r.armed) > armedFor || r.probe.Full()) {
 		over, r.probe = r.probe, nil
 	}
 	return over
@@ -115,11 +116,40 @@ func (r *Recorder) measure(t *Timeline, to time.Time) {
 	}
 }
 
+// follow measures the gap that outlasted its act, until it is over or the probe can tell no longer.
+func (r *Recorder) follow(now time.Time) {
+	t := r.stalled
+	if t == nil || r.probe == nil {
+		return
+	}
+	r.given = nil
+	if t.Gap = r.probe.Gap(t.At, t.cut); t.Gap.Open {
+		if t.Gap = r.probe.Gap(t.At, now); r.probe.Full() {
+			r.unfollow()
+		}
+		return
+	}
+	t.see(AcksResumed, t.Gap.Resumed, "", true)
+	if last := r.current(); last != nil && last.Stalled {
+		last.see(AcksResumed, t.Gap.Resumed, "", true)
+		r.lastEvent = now
+	}
+	r.unfollow()
+}
+
+func (r *Recorder) unfollow() {
+	if r.stalled != nil {
+		r.stalled.Outlasts, r.stalled, r.given = false, nil, nil
+	}
+}
+
 func (r *Recorder) settled(t *Timeline, now time.Time) bool {
 	age := now.Sub(t.At)
 	switch {
 	case t.Gap.Open:
 		return r.probe == nil || r.probe.Full()
+	case t.Stalled && r.stalled != nil:
+		return false
 	case age > openFor:
 		return true
 	case t.Took == 0 || now.Sub(r.lastEvent) < quietFor:

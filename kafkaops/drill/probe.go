@@ -210,8 +210,8 @@ func (p *Probe) Ready(now time.Time) bool {
 	return true
 }
 
-// Gap is the longest gap that overlaps the time from a fault until to, or until the probe was full. A partition that never acknowledged anything since the
-// probe began counts from the fault.
+// Gap is the longest gap that overlaps the time from a fault until to, or until the probe was full. One that had begun by then is told whole, as far as it has
+// come. A partition that never acknowledged anything since the probe began counts from the fault.
 func (p *Probe) Gap(fault, to time.Time) Gap {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -251,7 +251,10 @@ func (a *acks) longest(from, to time.Time) (longest gap, open bool) {
 		if g.to.Before(from) {
 			break
 		}
-		if g.from.Before(to) && g.to.Sub(g.from) > longest.to.Sub(longest.from) {
+		if g.to.After(to) && to.Sub(g.from) <= 4*shortestGap {
+			continue // nobody could tell by then: it is that of what comes next
+		}
+		if g.to.Sub(g.from) > longest.to.Sub(longest.from) {
 			longest, open = g, false
 		}
 	}

@@ -58,6 +58,7 @@ type Recorder struct {
 	starting  bool      // a probe is on its way
 	armed     time.Time // when the probe was last asked for
 	lines     []*Timeline
+	stalled   *Timeline  // the one that Outlasts
 	given     []Timeline // what Timelines gave last; nil when something has changed since
 	lastEvent time.Time
 }
@@ -89,6 +90,8 @@ func (r *Recorder) Close() {
 	if t := r.current(); t != nil {
 		r.end(t, time.Now())
 	}
+	r.follow(time.Now())
+	r.unfollow()
 	p := r.probe
 	r.probe = nil
 	r.mu.Unlock()
@@ -213,10 +216,15 @@ func (r *Recorder) begin(f kafkaops.Fault, of string, probed bool) (*Timeline, e
 		return nil, &kafkaops.RefusedError{Fault: f, Reason: "kassa is closing"}
 	}
 	t.At = time.Now() // under the lock: timelines are in the order of their times
+	r.follow(t.At)
 	if before := r.current(); before != nil {
 		r.end(before, t.At)
-		before.cut = true
+		before.cut = t.At
+		if before.Gap.Open && r.probe != nil && !r.probe.Full() {
+			before.Outlasts, r.stalled = true, before
+		}
 	}
+	t.Stalled = !probed && r.stalled != nil
 	if r.lines = append(r.lines, t); len(r.lines) > kept {
 		r.lines = r.lines[1:]
 	}
@@ -237,8 +245,12 @@ func (r *Recorder) acted(t *Timeline, err error) {
 		return
 	}
 	r.lines = slices.DeleteFunc(r.lines, func(l *Timeline) bool { return l == t })
-	if n := len(r.lines); n > 0 && r.lines[n-1].cut {
-		r.lines[n-1].cut, r.lines[n-1].Open = false, true
+	if n := len(r.lines); n > 0 && !r.lines[n-1].cut.IsZero() {
+		before := r.lines[n-1]
+		before.cut, before.Open = time.Time{}, true
+		if r.stalled == before {
+			r.unfollow()
+		}
 	}
 }
 

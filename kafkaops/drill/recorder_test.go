@@ -168,6 +168,40 @@ func TestWhileABrokerIsAwayAFaultWaitsForNoProbe(t *testing.T) {
 	}
 }
 
+// Writes that are stalled when the next act comes are measured until they go on, as the gap of the act that they stopped with.
+func TestAGapThatOutlastsItsActIsMeasuredToItsEnd(t *testing.T) {
+	r, fake := recording(t, true, func(context.Context, kafkaops.Fault) error { return nil }, func(c *cluster) { c.nodes[2].Process = kafkaops.ProcessExited })
+	r.Arm()
+	probe := func() *Probe { r.mu.Lock(); defer r.mu.Unlock(); return r.probe }
+	until(t, "the probe writes", func() bool { p := probe(); return p != nil && p.Ready(time.Now()) })
+	do := func(v kafkaops.Verb, node int32) {
+		t.Helper()
+		if err := r.Do(t.Context(), kafkaops.Fault{Verb: v, Node: node}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do(kafkaops.Kill, 1)
+	stall := fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotEnoughReplicas, Count: -1})
+	until(t, "writes are stalled", func() bool { return r.Timelines()[0].Gap.Open })
+	do(kafkaops.Kill, 2)
+	if lines := r.Timelines(); !lines[0].Outlasts || !lines[0].AtLeast() || lines[1].Probed || !lines[1].Stalled {
+		t.Fatalf("while writes are stalled: %+v", lines)
+	}
+	short := r.Timelines()[0].Gap.Worst
+	until(t, "it grows", func() bool { return r.Timelines()[0].Gap.Worst > short+200*time.Millisecond })
+	do(kafkaops.Start, 2)
+	started := time.Now()
+	stall.Remove()
+	until(t, "writes go on", func() bool { return !r.Timelines()[0].Outlasts })
+	lines := r.Timelines()
+	if first := lines[0]; first.AtLeast() || first.Gap.Open || first.Gap.Worst <= short || first.Gap.Resumed.Before(started) || !first.has(AcksResumed) {
+		t.Errorf("the first, whose gap it is: %+v", first)
+	}
+	if lines[1].has(AcksResumed) || !lines[2].Stalled || !lines[2].has(AcksResumed) {
+		t.Errorf("those that came meanwhile: %+v", lines[1:])
+	}
+}
+
 func TestNothingBeginsAfterClose(t *testing.T) {
 	r, fake := recording(t, true, func(context.Context, kafkaops.Fault) error { t.Error("a fault was done"); return nil })
 	never, asked := make(chan struct{}), make(chan struct{}, 10)

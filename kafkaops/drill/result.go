@@ -57,6 +57,8 @@ type FaultResult struct {
 	// WriteGapMs is nil where none was measured: nothing is told rather than a zero.
 	WriteGapMs *float64 `json:"writeGapMs,omitempty"`
 	AtLeast    bool     `json:"atLeast,omitempty"` // the gap was not over when measuring ended
+	// Stalled says that writes were stalled already when it was done: the gap is that of the act before.
+	Stalled bool `json:"stalled,omitempty"`
 	// AllGapMs is the longest time in which no partition took a write.
 	AllGapMs *float64 `json:"allGapMs,omitempty"`
 	// FlowGapMs is the longest time without a checkout that became complete, as analytics sees it, until the next act; nil where none ever did.
@@ -113,10 +115,12 @@ type Result struct {
 	// what is lost or duplicated.
 	Audited bool `json:"audited"`
 	Counts
-	Findings []Finding     `json:"findings,omitempty"`
-	MoreOf   int64         `json:"moreFindings,omitempty"` // findings that are counted and not listed
-	Checks   []Check       `json:"checks"`
-	Faults   []FaultResult `json:"faults"` // that took something away
+	// NotOffered is how many checkouts were due and not begun, because the program that brings the load was too busy. They are in no other figure.
+	NotOffered int64         `json:"notOffered,omitempty"`
+	Findings   []Finding     `json:"findings,omitempty"`
+	MoreOf     int64         `json:"moreFindings,omitempty"` // findings that are counted and not listed
+	Checks     []Check       `json:"checks"`
+	Faults     []FaultResult `json:"faults"` // that took something away
 	// Recoveries are the acts that gave it back: start, resume, reconnect, elect, scale.
 	Recoveries []FaultResult `json:"recoveries,omitempty"`
 	Ack        Percentiles   `json:"ack"`
@@ -139,7 +143,7 @@ func Ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 func FaultResultOf(t Timeline) FaultResult {
 	f := FaultResult{
 		Kind: string(t.Fault.Verb), Target: string(t.Fault.Role), Node: t.Fault.Node, Controller: t.Controller,
-		At: t.At, Phases: map[string]float64{}, Err: t.Err, AtLeast: t.AtLeast(),
+		At: t.At, Phases: map[string]float64{}, Err: t.Err, AtLeast: t.AtLeast(), Stalled: t.Stalled,
 	}
 	if f.Target == "" {
 		f.Target = fmt.Sprintf("broker %d", t.Fault.Node)

@@ -51,10 +51,14 @@ type Timeline struct {
 	Gap    Gap     // of writes; Worst is 0 when nothing was measured
 	// Probed says that a probe wrote at a steady rate when the fault was done. Without it there is no gap to tell.
 	Probed bool
+	// Stalled says that writes were stalled already when it was done: the gap is that of the act before it, and no other is told.
+	Stalled bool
+	// Outlasts says that writes were still stalled when the next act came. The gap belongs to the act that it began with, and is measured to its end.
+	Outlasts bool
 	// Open says that more may follow. A timeline that is not open and has a Gap that is, ended before the writes went on: the gap is at least as
 	// long as Gap.Worst.
 	Open bool
-	cut  bool // another fault ended it
+	cut  time.Time // when another fault ended it; zero if none did
 }
 
 // AtLeast says that writes were still stalled when measuring ended.

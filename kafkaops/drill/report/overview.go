@@ -29,6 +29,7 @@ type repeatRow struct {
 	Drill          string
 	N              int
 	Gap, Ack, Flow sum
+	NotOver        string // of the gaps, those that were not over
 }
 
 func newOverview(results []*drill.Result) *overview {
@@ -96,9 +97,12 @@ func newOverviewRow(i int, r *drill.Result) overviewRow {
 }
 
 func newRepeat(name string, runs []*drill.Result) repeatRow {
-	var gap, ack, flow []float64
+	var gap, notOver, ack, flow []float64
 	for _, r := range runs {
-		if ms, _, _, ok := worstGap(r); ok {
+		switch ms, _, atLeast, ok := worstGap(r); {
+		case ok && atLeast:
+			notOver = append(notOver, ms)
+		case ok:
 			gap = append(gap, ms)
 		}
 		if r.Ack.N > 0 {
@@ -108,7 +112,11 @@ func newRepeat(name string, runs []*drill.Result) repeatRow {
 			flow = append(flow, r.Flow.P99)
 		}
 	}
-	return repeatRow{Drill: safe(name), N: len(runs), Gap: sumOf(gap), Ack: sumOf(ack), Flow: sumOf(flow)}
+	row := repeatRow{Drill: safe(name), N: len(runs), Gap: sumOf(gap), Ack: sumOf(ack), Flow: sumOf(flow)}
+	if n := len(notOver); n > 0 {
+		row.NotOver = fmt.Sprintf("in %s the longest write gap was not over: at least %s", plural(n, "run"), millis(largest(notOver)))
+	}
+	return row
 }
 
 func resultID(i int) string { return fmt.Sprintf("drill-%d", i+1) }

@@ -23,12 +23,23 @@ type Document struct {
 	Results    []*drill.Result     `json:"results"`
 }
 
-// name is what result i is called.
+// name is what result i is called: no other has the same, or who reads JUnit's XML takes two for one.
 func (d Document) name(i int) string {
 	if d.Comparison != nil && i < len(d.Comparison.Done) {
 		return label(d.Comparison, d.Comparison.Done[i])
 	}
-	return safe(d.Results[i].Drill)
+	name, n, all := safe(d.Results[i].Drill), 0, 0
+	for k, r := range d.Results {
+		if r.Drill == d.Results[i].Drill {
+			if all++; k <= i {
+				n++
+			}
+		}
+	}
+	if all > 1 {
+		return fmt.Sprintf("%s, run %d, seed %d", name, n, d.Results[i].Seed)
+	}
+	return name
 }
 
 // format writes a document.

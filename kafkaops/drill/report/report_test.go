@@ -228,6 +228,35 @@ func TestJUnitCounts(t *testing.T) {
 	}
 }
 
+// Whoever reads JUnit's XML takes two of the same name for one.
+func TestRunsOfOneDrillHaveNamesOfTheirOwn(t *testing.T) {
+	second := fixture("leader-kill", 1, 10)
+	second.Seed++
+	var b bytes.Buffer
+	if err := JUnit(&b, Document{Results: []*drill.Result{fixture("leader-kill", 1, 10), fixture("poison", 1, 10), second}}); err != nil {
+		t.Fatal(err)
+	}
+	var all junitSuites
+	if err := xml.Unmarshal(b.Bytes(), &all); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"leader-kill, run 1, seed 8128", "poison", "leader-kill, run 2, seed 8129"} {
+		if got := all.Suites[i].Name; got != want || all.Suites[i].Cases[0].Class != "kassa.drill."+want {
+			t.Errorf("suite %d is %q of %q, want %q", i, got, all.Suites[i].Cases[0].Class, want)
+		}
+	}
+}
+
+// The gap that was not over is no figure of the runs together.
+func TestRunsTogetherLeaveOutWhatWasNotOver(t *testing.T) {
+	open := fixture("leader-kill", 1, 10)
+	open.Faults[0].WriteGapMs, open.Faults[0].AtLeast = ptr(60_000), true
+	row := newRepeat("leader-kill", []*drill.Result{fixture("leader-kill", 1, 10), open})
+	if row.Gap.N != 1 || row.Gap.Worst == "60.0 s" || row.NotOver != "in 1 run the longest write gap was not over: at least 60.0 s" {
+		t.Errorf("%+v", row)
+	}
+}
+
 func TestWriteRefusesWhatItCannot(t *testing.T) {
 	dir := t.TempDir()
 	for _, path := range []string{filepath.Join(dir, "out.pdf"), filepath.Join(dir, "out"), filepath.Join(dir, "none", "out.html")} {

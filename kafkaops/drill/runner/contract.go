@@ -61,6 +61,7 @@ type ServiceState struct {
 type Figures struct {
 	Offered, Accepted, Refused, Unknown, Pending int64 // of the load
 	Complete, InFlight                           int64 // of all checkouts, as analytics counts them
+	Shed                                         int64 // checkouts that were due and never offered: the program was too busy
 	DeadLetters                                  int64 // records that the services buried
 	Lag                                          int64 // records that the services have yet to read; -1 if unknown
 }

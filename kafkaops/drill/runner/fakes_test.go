@@ -38,6 +38,7 @@ type world struct {
 	failDo    error
 	failElect int  // so many elections fail
 	neverBack bool // a broker that starts never comes up
+	slow      bool // no more than 100 orders a second go through
 }
 
 func newWorld() *world {
@@ -76,22 +77,28 @@ func (w *world) run() {
 					waiting = append(waiting, now)
 				}
 			}
-			stalled := now.Before(w.stalled)
-			if n := len(w.lines); n > 0 {
-				t := &w.lines[n-1]
-				if t.Gap.Open && !stalled {
-					t.Gap.Open = false
-					t.Phases = append(t.Phases, drill.Phase{Mark: drill.AcksResumed, After: now.Sub(t.At)})
-				}
-				if t.Open && t.Gap.Open {
+			stalled := now.Before(w.stalled) || w.upLocked() < 2
+			for i := range w.lines {
+				t := &w.lines[i]
+				if t.Gap.Open && (t.Open || t.Outlasts) {
 					t.Gap.Worst = now.Sub(t.At)
+				}
+				if (t.Gap.Open || t.Stalled && t.Open) && !stalled {
+					t.Gap.Open, t.Outlasts = false, false
+					if _, ok := t.Phase(drill.AcksResumed); !ok {
+						t.Phases = append(t.Phases, drill.Phase{Mark: drill.AcksResumed, After: now.Sub(t.At)})
+					}
 				}
 			}
 			for _, s := range w.services {
 				s.settle(now)
 			}
 			if !stalled {
-				for _, due := range waiting {
+				most := len(waiting)
+				if w.slow {
+					most = min(most, 1)
+				}
+				for _, due := range waiting[:most] {
 					w.figures.Accepted++
 					w.meter.Acked(due, now)
 					if w.holdBack > 0 {
@@ -102,12 +109,21 @@ func (w *world) run() {
 					w.figures.Complete++
 					w.meter.Completed(due, now, now)
 				}
-				waiting = waiting[:0]
+				waiting = waiting[most:]
 			}
 			w.figures.Pending = int64(len(waiting))
 			w.mu.Unlock()
 		}
 	}
+}
+
+func (w *world) upLocked() (n int) {
+	for _, node := range w.nodes {
+		if node.Process == kafkaops.ProcessRunning && !time.Now().Before(w.upAt[node.ID]) {
+			n++
+		}
+	}
+	return n
 }
 
 func (w *world) Nodes() []kafkaops.Node {
@@ -140,6 +156,7 @@ func (w *world) State() *watch.State {
 func (w *world) Arm() { w.mu.Lock(); w.armed++; w.mu.Unlock() }
 
 func (w *world) Do(_ context.Context, f kafkaops.Fault) error {
+	time.Sleep(time.Millisecond) // of a fake clock: an act takes time, and no two are done at once
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Now()
@@ -151,10 +168,15 @@ func (w *world) Do(_ context.Context, f kafkaops.Fault) error {
 		w.failElect--
 		return errors.New("the preferred leader was not available")
 	}
-	if n := len(w.lines); n > 0 {
-		w.lines[n-1].Open = false
-	}
 	t := drill.Timeline{Fault: f, At: now, Open: true, Probed: true}
+	for i := range w.lines {
+		l := &w.lines[i]
+		l.Outlasts = l.Outlasts || l.Open && l.Gap.Open
+		l.Open = false
+		if l.Outlasts {
+			t.Probed, t.Stalled = false, true
+		}
+	}
 	for i := range w.nodes {
 		n := &w.nodes[i]
 		if n.ID != f.Node {
@@ -164,7 +186,7 @@ func (w *world) Do(_ context.Context, f kafkaops.Fault) error {
 		case kafkaops.Kill, kafkaops.Pause:
 			n.Process = map[kafkaops.Verb]kafkaops.Process{kafkaops.Kill: kafkaops.ProcessExited, kafkaops.Pause: kafkaops.ProcessPaused}[f.Verb]
 			w.stalled = now.Add(w.failover)
-			t.Gap = drill.Gap{Open: true}
+			t.Gap = drill.Gap{Open: t.Probed}
 			if f.Node == w.leader {
 				w.leader = w.leader%3 + 1
 			}

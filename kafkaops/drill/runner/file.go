@@ -30,13 +30,21 @@ func (r *run) file(now time.Time, all bool) {
 	}
 	lines := r.cfg.Cluster.Timelines()
 	for i, t := range lines {
-		if !t.At.After(r.upTo) || t.Open && !all {
+		if !t.At.After(r.upTo) {
 			continue
+		}
+		if (t.Open || t.Outlasts) && !all {
+			break
 		}
 		r.upTo = t.At
 		end := load
 		if i+1 < len(lines) {
 			end = lines[i+1].At
+		}
+		for _, a := range r.acts { // those to the shop have no timeline
+			if a.At.After(t.At) && a.At.Before(end) {
+				end = a.At
+			}
 		}
 		a := &act{FaultResult: drill.FaultResultOf(t), harm: scenario.Act{Verb: scenario.Verb(t.Fault.Verb)}.Harms()}
 		a.AtLeast = a.AtLeast || t.Probed && t.Gap.Open // nobody looks at it any more

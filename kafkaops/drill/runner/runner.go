@@ -21,13 +21,15 @@ const (
 	stillFor = time.Second
 	// tail is how long the load goes on after the last step where nothing else says when it ends.
 	tail = 3 * time.Second
-	// drainWithin is how long what is pending has to be answered and to flow through; less where nothing moves for quietFor, which is longer than the 10 s
-	// for which a crashed service's open transaction may hold readers back.
-	drainWithin = 3 * time.Minute
+	// drainWithin is how long what is pending may take to be answered and to flow through as long as something moves; where nothing does for quietFor, which is
+	// longer than the 10 s for which a crashed service's open transaction may hold readers back, it is in flight.
+	drainWithin = time.Hour
 	quietFor    = 25 * time.Second
 	// targetWithin is how long a step waits for somebody to play the role that it hits.
 	targetWithin = 15 * time.Second
 	auditWithin  = 30 * time.Minute
+	// writesWithin is how long a write gap that is not over at the end is followed: the cluster is whole then.
+	writesWithin = 5 * time.Second
 	lookEvery    = 10 * time.Millisecond
 	armEvery     = 5 * time.Second
 )
@@ -181,6 +183,7 @@ func (r *run) drill(ctx context.Context) {
 	r.status.stage("waiting until every order is answered and has gone through")
 	r.drain(ctx)
 	r.backs.Wait()
+	_ = r.await(ctx, writesWithin, func() bool { return !r.stalled() })
 	r.file(time.Now(), true)
 }
 
@@ -225,7 +228,7 @@ func (r *run) untilLoadEnds(ctx context.Context, load scenario.Load) {
 // drain waits until every order is answered and has gone through, or nothing moves any more.
 func (r *run) drain(ctx context.Context) {
 	moved, before := time.Now(), Figures{}
-	_ = r.await(ctx, drainWithin, func() bool {
+	err := r.await(ctx, drainWithin, func() bool {
 		f, now := r.cfg.Shop.Figures(), time.Now()
 		if f != before {
 			before, moved = f, now
@@ -236,4 +239,7 @@ func (r *run) drain(ctx context.Context) {
 		}
 		return still > quietFor
 	})
+	if err != nil && ctx.Err() == nil {
+		r.reasons = append(r.reasons, fmt.Sprintf("orders still went through %s after the load had ended", drainWithin))
+	}
 }

@@ -118,11 +118,21 @@ func TestWhatIsNotAsExpectedFails(t *testing.T) {
 		"repeated under exactly-once": {leaderKill, func(w *world, cfg *Config) {
 			cfg.Auditor = w.audit(drill.Counts{Repeated: 1})
 		}, "expected repeated = 0, and saw 1 repeated"},
-		"a long gap":     {leaderKill, func(w *world, _ *Config) { w.failover = 5 * time.Second }, "expected write gap of kill ≤ 2s, and saw 49"},
+		"a long gap":     {leaderKill, func(w *world, _ *Config) { w.failover = 5 * time.Second }, "expected write gap of kill ≤ 2s, and saw 5"},
 		"left in flight": {leaderKill, func(w *world, _ *Config) { w.holdBack = 3 }, "expected in flight = 0, and saw 3 in flight"},
 		"an event that does not come": {
 			"name: a\nsteps:\n- kill: random\n- after: quorum lost\n  within: 5s\n",
 			nil, `step 2 (line 4): quorum lost after kill -9 broker `,
+		},
+		"gaps that are not over, and longer by now": {
+			"name: a\nsteps:\n- kill: broker 2\n- wait: 100ms\n- kill: broker 3\n- wait: 100ms\nexpect: {write-gap: {kill: {median: 2s}}}\n",
+			func(w *world, _ *Config) { w.failover = time.Hour }, "expected median write gap of kill ≤ 2s, and saw at least ",
+		},
+		"a stall that outlasts its act": {
+			twoAway + "expect: {write-gap: 30s}\n", nil, "expected write gap ≤ 30s, and saw 63",
+		},
+		"a stall that outlasts its act, by its kind": {
+			twoAway + "expect: {write-gap: {kill: 30s}}\n", nil, "expected write gap of kill ≤ 30s, and saw 63",
 		},
 		"a broker that never comes back": {
 			"name: a\nsteps:\n- kill: random\n", func(w *world, _ *Config) { w.neverBack = true },
@@ -141,6 +151,81 @@ func TestWhatIsNotAsExpectedFails(t *testing.T) {
 			})
 		})
 	}
+}
+
+const twoAway = "name: a\nsteps:\n- kill: broker 2\n- wait: 1s\n  kill: broker 3\n- wait: 60s\n  start: all\n- after: settled\n"
+
+// Writes that stop belong to the act that they stopped with, and are measured until they go on; what is done meanwhile has no gap of its own.
+func TestAStallIsMeasuredToItsEnd(t *testing.T) {
+	carry(t, twoAway, nil, func(_ *world, r *drill.Result, err error) {
+		if err != nil || r.Verdict != drill.Pass || len(r.Faults) != 2 || len(r.Recoveries) != 2 {
+			t.Fatal(err, r.Verdict, r.Reasons, r.Faults, r.Recoveries)
+		}
+		if f := r.Faults[0]; f.WriteGapMs == nil || *f.WriteGapMs < 62_900 || *f.WriteGapMs > 63_200 || f.AtLeast || f.Stalled {
+			t.Errorf("the first: %+v", f)
+		}
+		for _, f := range append(r.Faults[1:], r.Recoveries...) {
+			if f.WriteGapMs != nil || !f.Stalled {
+				t.Errorf("what came meanwhile: %+v", f)
+			}
+		}
+		if resumed := r.Recoveries[1].Phases[string(drill.AcksResumed)]; resumed < 1900 || resumed > 2100 {
+			t.Errorf("acks resumed %v ms after the start", resumed)
+		}
+	})
+}
+
+// What nobody measured cannot be within a limit; what it is known to be may be beyond it.
+func TestGapsThatWereNotOver(t *testing.T) {
+	gap := func(ms float64, atLeast bool) drill.FaultResult {
+		return drill.FaultResult{Kind: "kill", Node: 1, WriteGapMs: &ms, AtLeast: atLeast}
+	}
+	over, open := func(ms float64) drill.FaultResult { return gap(ms, false) }, func(ms float64) drill.FaultResult { return gap(ms, true) }
+	for _, c := range []struct {
+		gaps []drill.FaultResult
+		rule scenario.GapRule
+		want drill.Verdict
+	}{
+		{[]drill.FaultResult{over(900), over(1100)}, scenario.GapRule{Kind: "any", Worst: time.Second}, drill.Fail},
+		{[]drill.FaultResult{over(900), open(500)}, scenario.GapRule{Kind: "any", Worst: time.Second}, drill.NoVerdict},
+		{[]drill.FaultResult{over(900), open(1500)}, scenario.GapRule{Kind: "any", Worst: time.Second}, drill.Fail},
+		{[]drill.FaultResult{over(900), over(900), open(500)}, scenario.GapRule{Kind: "kill", Median: time.Second}, drill.Pass},
+		{[]drill.FaultResult{over(900), open(500), open(500)}, scenario.GapRule{Kind: "kill", Median: time.Second}, drill.NoVerdict},
+		{[]drill.FaultResult{over(900), open(60_000), open(60_000)}, scenario.GapRule{Kind: "kill", Median: time.Second}, drill.Fail},
+		{[]drill.FaultResult{open(500)}, scenario.GapRule{Kind: "kill", Median: time.Second}, drill.NoVerdict},
+		{[]drill.FaultResult{{Kind: "crash"}}, scenario.GapRule{Kind: "any", Worst: time.Second}, drill.Pass}, // no broker was touched
+		{[]drill.FaultResult{{Kind: "kill", Node: 1}}, scenario.GapRule{Kind: "any", Worst: time.Second}, drill.NoVerdict},
+	} {
+		j := judge{res: &drill.Result{}}
+		j.gaps("write gap", []scenario.GapRule{c.rule}, c.gaps, drill.WriteGap)
+		if j.end(); j.res.Verdict != c.want {
+			t.Errorf("%+v of %d: %s %q, want %s", c.rule, len(c.gaps), j.res.Verdict, j.res.Reasons, c.want)
+		}
+	}
+}
+
+// The flow gap of an act to a broker ends where one to a service begins.
+func TestAFlowGapEndsWithTheNextAct(t *testing.T) {
+	at := func(ms int) time.Time { return time.Unix(1000, 0).Add(time.Duration(ms) * time.Millisecond) }
+	w := &world{meter: NewMeter(), lines: []drill.Timeline{{Fault: kafkaops.Fault{Verb: kafkaops.Elect}, At: at(100)}}}
+	for ms := 0; ms <= 2000; ms += 100 {
+		w.meter.Completed(at(ms), at(ms), at(ms))
+	}
+	w.meter.Completed(at(9000), at(9000), at(9000))
+	r := &run{cfg: Config{Cluster: w, Meter: w.meter}, quiet: at(9100), acts: []*act{{FaultResult: drill.FaultResult{Kind: "crash", At: at(2050)}}}}
+	r.file(at(9200), true)
+	if gap := r.acts[1].FlowGapMs; gap == nil || *gap > 150 {
+		t.Errorf("the flow gap of the election is %v ms, and the crash came before the silence", *gap)
+	}
+}
+
+// Orders that still go through are waited for, however many wait.
+func TestABacklogIsWaitedFor(t *testing.T) {
+	carry(t, "name: a\nload: {rate: 1000, duration: 30s}\n", func(w *world, _ *Config) { w.slow = true }, func(w *world, r *drill.Result, err error) {
+		if took := time.Since(r.Begun); err != nil || r.Verdict != drill.Pass || took < 4*time.Minute {
+			t.Errorf("%v, after %s the verdict is %s: %q", err, took, r.Verdict, r.Reasons)
+		}
+	})
 }
 
 // No verdict is better than a wrong one.
@@ -163,9 +248,12 @@ func TestWhatCouldNotBeDoneHasNoVerdict(t *testing.T) {
 			"name: a\nsteps:\n- oversize: order-successful\n", nil,
 			"step 1 (line 3), oversize: order-successful, could not be done: the topic takes no such thing",
 		},
-		"gaps that were not over, where their median is asked for": {
-			"name: a\nsteps:\n- kill: broker 2\n- wait: 100ms\n- kill: broker 3\n- wait: 100ms\nexpect: {write-gap: {kill: {median: 2s}}}\n",
-			func(w *world, _ *Config) { w.failover = time.Hour }, "there is no median write gap of kill: none of ",
+		"a latency of which the worst are left out": {
+			"name: a\nload: {duration: 5s}\nexpect: {ack-p99: 1s}\n",
+			func(w *world, _ *Config) {
+				time.AfterFunc(5*time.Second, func() { w.mu.Lock(); w.figures.Shed = 7; w.mu.Unlock() })
+			},
+			"the load fell behind and left 7 checkouts out",
 		},
 		"a crash of what is stopped": {
 			"name: a\nsteps:\n- stop: order\n- crash: order\n", nil, "order is stopped: there is nothing that could crash",

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -97,7 +98,9 @@ func (r *run) noWrites(now time.Time) string {
 		t := lines[n-1]
 		resumed, _ := t.Phase(drill.AcksResumed)
 		switch {
-		case !t.Probed:
+		case t.Stalled && r.stalled():
+			return "writes have been stalled since the act before"
+		case !t.Probed && !t.Stalled:
 		case t.Gap.Open:
 			return fmt.Sprintf("a partition has taken no write for %.1f s", t.Gap.Worst.Seconds())
 		case now.Sub(t.At.Add(resumed.After)) < stillFor:
@@ -108,6 +111,11 @@ func (r *run) noWrites(now time.Time) string {
 		return "no order that came after it is acknowledged"
 	}
 	return ""
+}
+
+// stalled says that a write gap is being measured that is not over.
+func (r *run) stalled() bool {
+	return slices.ContainsFunc(r.cfg.Cluster.Timelines(), func(t drill.Timeline) bool { return t.Outlasts || t.Open && t.Gap.Open })
 }
 
 func (r *run) noFlow() string {

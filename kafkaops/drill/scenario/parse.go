@@ -115,6 +115,8 @@ func (l *Load) read(n ast.Node) error {
 		return err
 	case l.Rate > 0 && l.Customers > 0:
 		return errAt(n, "rate is an open loop and customers a closed one: leave one of them out")
+	case l.Think > MaxThink:
+		return errAt(n, "think is at most %s, not %s", brevity(MaxThink), brevity(l.Think))
 	case l.Think > 0 && l.Customers == 0:
 		return errAt(n, "think is for customers, and there are none")
 	case l.Checkouts > 0 && l.Duration > 0:
@@ -232,16 +234,29 @@ func (e *Expect) read(n ast.Node) error {
 	return mapping(n, "expect", append(fields,
 		field{"write-gap", func(n ast.Node) error { return readGaps(&e.WriteGap, "write-gap", n) }},
 		field{"flow-gap", func(n ast.Node) error { return readGaps(&e.FlowGap, "flow-gap", n) }},
-		field{"ack-p99", duration(&e.AckP99, "ack-p99")},
-		field{"flow-p99", duration(&e.FlowP99, "flow-p99")},
+		field{"ack-p99", limit(&e.AckP99, "ack-p99")},
+		field{"flow-p99", limit(&e.FlowP99, "flow-p99")},
 	)...)
+}
+
+// limit reads a time that is expected: of 0 nobody could tell it from one that is not there.
+func limit(into *time.Duration, what string) func(ast.Node) error {
+	return func(n ast.Node) error {
+		if err := duration(into, what)(n); err != nil {
+			return err
+		}
+		if *into == 0 {
+			return errAt(n, "%s is more than 0: leave it out where nothing is expected", what)
+		}
+		return nil
+	}
 }
 
 // readGaps reads a time, the worst of all; or a time for each kind of fault; or median and worst for each.
 func readGaps(into *[]GapRule, what string, n ast.Node) error {
 	if _, ok := n.(ast.MapNode); !ok {
 		r := GapRule{Kind: "any"}
-		err := duration(&r.Worst, what)(n)
+		err := limit(&r.Worst, what)(n)
 		*into = append(*into, r)
 		return err
 	}
@@ -251,9 +266,12 @@ func readGaps(into *[]GapRule, what string, n ast.Node) error {
 			r := GapRule{Kind: kind}
 			var err error
 			if _, ok := n.(ast.MapNode); ok {
-				err = mapping(n, what, field{"median", duration(&r.Median, "the median")}, field{"worst", duration(&r.Worst, "the worst")})
+				err = mapping(n, what, field{"median", limit(&r.Median, "the median")}, field{"worst", limit(&r.Worst, "the worst")})
+				if err == nil && r.Median == 0 && r.Worst == 0 {
+					err = errAt(n, "%s of %s says nothing: give it a time, or median and worst", what, kind)
+				}
 			} else {
-				err = duration(&r.Worst, what)(n)
+				err = limit(&r.Worst, what)(n)
 			}
 			*into = append(*into, r)
 			return err

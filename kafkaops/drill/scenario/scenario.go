@@ -19,8 +19,9 @@ const (
 	MaxRate      = 50_000 // checkouts a second
 	MaxCustomers = 10_000
 	MaxCheckouts = 100_000_000
-	MaxTime      = 24 * time.Hour // of anything that has a duration
-	MaxInstances = 6              // of a service
+	MaxThink     = 10 * time.Minute // as the load's
+	MaxTime      = 24 * time.Hour   // of anything that has a duration
+	MaxInstances = 6                // of a service
 )
 
 // DefaultWithin is how long a step waits for its event when it does not say: longer than what Kafka's own defaults take for a failover, shorter than
