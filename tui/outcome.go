@@ -216,7 +216,7 @@ func (m *Model) tellOutcome() {
 	}
 	m.toldOutcome = text
 	m.dirty(paneCheckout)
-	if text == "" || m.notice.bad || m.tour.open { // the tour tells more of it
+	if text == "" || m.notice.text != "" && m.notice.bad || m.tour.open { // the tour tells more of it
 		return
 	}
 	if first, _, ok := strings.Cut(text, ". "); ok && len(text) > m.width-2 { // half a sentence is worse than none

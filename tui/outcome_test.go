@@ -152,3 +152,25 @@ func TestTheOutcomeOfTwoDownAndOneBack(t *testing.T) {
 		t.Errorf("it says %q", got)
 	}
 }
+
+// A refusal that has gone from the line, by a key or with time, does not keep what became of the order from being said there. One that is still there stays.
+func TestTheOutcomeIsSaidAfterARefusal(t *testing.T) {
+	const want = "Order 7f3a survived: broker 3 had a copy and leads its partition now."
+	for name, c := range map[string]struct {
+		goes func(*stage)
+		said bool
+	}{
+		"a key":    {func(s *stage) { s.press("z", "z") }, true},
+		"time":     {func(s *stage) { s.after(noticeFor+time.Millisecond, nil, nil) }, true},
+		"nothing":  {func(*stage) {}, false},
+	} {
+		s := bought(t)
+		s.press("5", "j", "K", "y", "S")
+		s.has("broker 2 runs, and cannot be started")
+		c.goes(s)
+		s.after(time.Second, s.broken, func(l *drill.Timeline) { l.Gap = drill.Gap{Worst: 1066 * time.Millisecond} })
+		if said := strings.HasPrefix(s.notice.text, want); said != c.said {
+			t.Errorf("after %s it is said: %v; the line says %q", name, said, s.notice.text)
+		}
+	}
+}

@@ -382,7 +382,7 @@ type topicKnownMsg struct {
 
 // apply implements result.
 func (msg topicKnownMsg) apply(m *Model) tea.Cmd {
-	m.notice.text = ""
+	m.notice = notice{}
 	if msg.err == "" {
 		cmd, err := m.placeTopic(0, msg.name, msg.from)
 		if err == nil {

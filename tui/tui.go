@@ -287,7 +287,7 @@ func (m *Model) update(msg tea.Msg) (tea.Model, tea.Cmd) {
 
 // press gives a key to whatever has the keyboard: a question, an overlay, the filter, else the panes.
 func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
-	m.notice.text = ""
+	m.notice = notice{}
 	m.dirtyAll()
 	if k.String() == "ctrl+z" { // as everywhere, whatever is open
 		return m.suspend()
@@ -382,7 +382,7 @@ func (m *Model) addBatch(msg batchMsg) {
 func (m *Model) tick() {
 	now := m.now()
 	if m.notice.text != "" && now.After(m.notice.until) {
-		m.notice.text = ""
+		m.notice = notice{}
 	}
 	if m.backend == nil {
 		return
