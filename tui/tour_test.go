@@ -369,3 +369,27 @@ func TestTheTourWaitsForBrokersThatStart(t *testing.T) {
 		t.Errorf("step 5 says %q", text)
 	}
 }
+
+// Between the death of the controller and the election of another one the tour does not call it the wrong broker; one that is gone beside it is.
+func TestTheTourWaitsForTheElection(t *testing.T) {
+	v := newVisitor(t, 80, 24)
+	v.boss = 1
+	v.see()
+	v.buy()
+	v.press(">", ">", ">", ">", ">")
+	v.says(6, "the controller, now broker 1")
+	st := v.cluster()
+	st.Quorum.Leader = 1 // what was last told
+	st.Nodes[0].Health, st.Nodes[0].Process = watch.Down, kafkaops.ProcessExited
+	v.send(stateMsg{st})
+	v.says(6, "Broker 1 led the quorum: the others elect another now, and then leaders move.", "skip")
+	st = v.cluster()
+	for _, i := range []int{0, 2} {
+		st.Nodes[i].Health, st.Nodes[i].Process = watch.Down, kafkaops.ProcessExited
+	}
+	st.Quorum.Leader, st.Quorum.Known = 1, false
+	v.send(stateMsg{st})
+	v.says(6, "Broker 3 is not the one that this step is about. Start broker 3 again first")
+	v.kill(1)
+	v.says(6, "✓")
+}

@@ -95,12 +95,14 @@ func doneKill(m *Model) bool {
 	return m.state.Count(watch.Up)+m.state.Count(watch.Unknown) < len(m.state.Nodes) && gone(m) != 0
 }
 
-// gone is a broker of which it is known that it is not there; 0 if there is none.
-func gone(m *Model) int32 {
+// gone is a broker of which it is known that it is not there; 0 if there is none. Those in but are not meant.
+func gone(m *Model, but ...int32) int32 {
 	for _, n := range m.state.Nodes {
 		switch n.Health {
 		case watch.Down, watch.Paused, watch.Cut, watch.Fenced:
-			return n.ID
+			if !slices.Contains(but, n.ID) {
+				return n.ID
+			}
 		}
 	}
 	return 0
@@ -213,10 +215,13 @@ func toldStart(m *Model, f tourFacts) string {
 }
 
 func askController(m *Model) string {
-	if n := gone(m); n != 0 {
+	if n := gone(m, m.tour.boss); n != 0 {
 		what, act := bring(m, n)
 		return fmt.Sprintf("Broker %d is not the one that this step is about. %s first: ", n, what) + keysFor(m, "select it,", act) +
 			" A second loss would stop the writes."
+	}
+	if n := gone(m); n != 0 { // the right one: the step is done when its work is in other hands
+		return fmt.Sprintf("Broker %d led the quorum: the others elect another now, and then leaders move.", n)
 	}
 	q := m.state.Quorum
 	if !q.Known {
