@@ -190,11 +190,12 @@ func (m *Model) openLetter() {
 		return
 	}
 	m.dead.reading = true
+	value := valueLines(tail.Record{Value: l.Value, Size: l.Size}, m.styles) // once: it may be long, and stays as it is
 	lines := func() []string {
 		if now, ok := m.selectedDead(); ok && now.At == l.At {
 			l = now // it may have been retried
 		}
-		return append(deadLetterLines(l, m.styles), "", m.deadHint(true))
+		return append(append(deadLetterLines(l, m.styles), value...), "", m.deadHint(true))
 	}
 	m.dead.overlay = &overlay{title: "dead letter " + l.At.String(), live: lines, press: m.deadKey, copy: string(l.Value)}
 	m.overlay = m.dead.overlay
@@ -348,6 +349,7 @@ func whyOf(l deadletters.Letter) string {
 	return text
 }
 
+// deadLetterLines are a letter up to its value.
 func deadLetterLines(l deadletters.Letter, s Styles) []string {
 	field := func(name, value string) string { return s.Dim.Render(fit(name, 12)) + value }
 	lines := []string{field("why", s.Bad.Render(safe(l.Reason))), field("source", s.Dim.Render("not known"))}
@@ -372,6 +374,5 @@ func deadLetterLines(l deadletters.Letter, s Styles) []string {
 			break
 		}
 	}
-	lines = append(lines, "", s.Strong.Render("value"))
-	return append(lines, valueLines(tail.Record{Value: l.Value, Size: l.Size}, s)...)
+	return append(lines, "", s.Strong.Render("value"))
 }

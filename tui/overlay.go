@@ -142,22 +142,69 @@ func valueLines(r tail.Record, s Styles) []string {
 		return []string{s.Dim.Render("none: a tombstone")}
 	case len(r.Value) == 0:
 		return []string{s.Dim.Render("empty")}
-	case r.Size == len(r.Value) && utf8.Valid(r.Value) && json.Indent(&pretty, r.Value, "", "  ") == nil:
-		return safeLines(pretty.String())
+	case r.Size == len(r.Value) && utf8.Valid(r.Value) && depth(r.Value)*len(r.Value) <= mostIndented && json.Indent(&pretty, r.Value, "", "  ") == nil:
+		return firstLines(pretty.String(), s)
 	}
 	var lines []string
 	if utf8.Valid(r.Value) || r.Size > len(r.Value) {
-		lines = safeLines(string(r.Value))
+		lines = firstLines(string(r.Value), s)
 	} else {
-		for i := 0; i < len(r.Value); i += 16 {
-			chunk := r.Value[i:min(i+16, len(r.Value))]
+		const wide = 16
+		for i := 0; i < min(len(r.Value), linesShown*wide); i += wide {
+			chunk := r.Value[i:min(i+wide, len(r.Value))]
 			lines = append(lines, s.Dim.Render(fmt.Sprintf("%06x  ", i))+fit(fmt.Sprintf("% x", chunk), 49)+safe(string(bytes.ToValidUTF8(chunk, []byte("·")))))
 		}
+		lines = append(lines, moreLines((len(r.Value)+wide-1)/wide-len(lines), s)...)
 	}
 	if r.Size > len(r.Value) {
 		lines = append(lines, s.Warn.Render(fmt.Sprintf("… the first %s of %s bytes", count(len(r.Value)), count(r.Size))))
 	}
 	return lines
+}
+
+// How much of a value is shown: an overlay breaks its lines anew with every frame.
+const (
+	linesShown = 5000
+	// mostIndented is how many bytes of JSON times levels that it is nested in are indented: 64 kB with 50, 1 MB with 3. A level is two cells more in every
+	// line, and 64 kB with 5,000 of them made 50 MB.
+	mostIndented = 50 * tail.MaxValue
+)
+
+// depth is how many brackets and braces of a JSON text are open at most. Of what is no JSON it says nothing.
+func depth(text []byte) (most int) {
+	open, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[', c == '{':
+			open++
+			most = max(most, open)
+		case c == ']', c == '}':
+			open--
+		}
+	}
+	return most
+}
+
+// firstLines are the lines of a text, as many as are shown, and how many there are more.
+func firstLines(text string, s Styles) []string {
+	all := strings.Split(text, "\n")
+	lines := make([]string, 0, min(len(all), linesShown)+1)
+	for _, l := range all[:min(len(all), linesShown)] {
+		lines = append(lines, safe(l))
+	}
+	return append(lines, moreLines(len(all)-len(lines), s)...)
+}
+
+func moreLines(n int, s Styles) []string {
+	if n <= 0 {
+		return nil
+	}
+	return []string{s.Dim.Render("… " + plural(n, "more line"))}
 }
 
 func safeLines(text string) []string {

@@ -41,3 +41,28 @@ func TestHugeHeadersAreCut(t *testing.T) {
 		t.Error("what is small is not shown in full")
 	}
 }
+
+// What strangers write cannot stop the screen: JSON that is nested deeper than anybody reads is shown as it is, and of a value with very many lines the first
+// ones. Indented, the deep one below would be 50 MB, made anew with every frame that shows it as a dead letter.
+func TestAValueCannotFloodTheScreen(t *testing.T) {
+	const levels = 5000
+	deep := strings.Repeat("[", levels) + strings.Repeat("1,", levels) + "1" + strings.Repeat("]", levels)
+	for _, c := range []struct{ name, value, want string }{
+		{"nested JSON", deep, "[[[["},
+		{"nested less, and larger", strings.Repeat("[", 40) + strings.Repeat("1,", 250_000) + "1" + strings.Repeat("]", 40), "[[[["},
+		{"nested objects", strings.Repeat(`{"a":`, levels) + "1" + strings.Repeat("}", levels), `{"a":{"a":{`},
+		{"wide JSON", "[" + strings.Repeat("1,", 30_000) + "1]", "… 25,003 more lines"},
+		{"lines", strings.Repeat("\n", 64<<10), "… 60,537 more lines"},
+		{"bytes", strings.Repeat("\x00\xff", 64<<10), "… 3,192 more lines"},
+		{"brackets in a text", `{"a":"` + strings.Repeat(`[\"{`, 100) + `"}`, `  "a": "[\"{`},
+	} {
+		lines := valueLines(tail.Record{Value: []byte(c.value), Size: len(c.value)}, Styles{})
+		text := strings.Join(lines, "\n")
+		if !strings.Contains(text, c.want) {
+			t.Errorf("%s: %q is not in %.200q … %.200q", c.name, c.want, text, text[max(len(text)-200, 0):])
+		}
+		if len(lines) > linesShown+1 || len(text) > 1<<20 {
+			t.Errorf("%s: %d lines of %d bytes in all", c.name, len(lines), len(text))
+		}
+	}
+}
