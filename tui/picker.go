@@ -272,15 +272,18 @@ func (m *Model) choosePlace(row place) tea.Cmd {
 func (m *Model) enterPlace() tea.Cmd {
 	p := &m.picker
 	row := places()[p.placeAt]
-	from, err := parsePosition(p.text, m.now())
-	_, isTime := parseTime(p.text, m.now())
-	switch {
-	case row.ask == "offset" && (err != nil || isTime || from.IsEnd()):
+	text := strings.TrimSpace(p.text)
+	switch n, isOffset := parseOffset(text); row.ask { // "0" is an offset and, as 0 s ago, a time: what was asked for decides
+	case "offset":
+		if isOffset {
+			return m.openChosen(tail.Offset(n))
+		}
 		p.wrong = fmt.Sprintf("an offset is a number from 0 on, not %q", p.text)
-	case row.ask == "time" && !isTime:
+	case "time":
+		if at, isTime := parseTime(text, m.now()); isTime {
+			return m.openChosen(tail.Since(at))
+		}
 		p.wrong = fmt.Sprintf("a time is 20:31, 20:31:08, 2026-11-23 20:31 or 5m, not %q", p.text)
-	default:
-		return m.openChosen(from)
 	}
 	return nil
 }

@@ -371,6 +371,38 @@ func TestPositions(t *testing.T) {
 	}
 }
 
+// What is typed in the menu of places is what was asked for there: 0 is the first offset, and as a time it is now.
+func TestThePlaceIsWhatWasAskedFor(t *testing.T) {
+	for _, c := range []struct {
+		row, text string
+		want      tail.From
+		wrong     bool
+	}{
+		{"3", "0", tail.Offset(0), false},
+		{"3", " @1,200 ", tail.Offset(1200), false},
+		{"3", "earliest", tail.From{}, true},
+		{"3", "20:31", tail.From{}, true},
+		{"3", "", tail.From{}, true},
+		{"4", "0", tail.Since(noon.Add(1040 * time.Millisecond)), false}, // the clock of the story
+		{"4", " 20:31 ", tail.Since(noon.Add(-8 * time.Second)), false},
+		{"4", "1200", tail.From{}, true},
+		{"4", "", tail.From{}, true},
+	} {
+		s := newStage(t, 120, 40).story()
+		log := library(s)
+		s.press("t", "enter", c.row)
+		for _, r := range c.text {
+			s.send(tea.KeyPressMsg{Code: r, Text: string(r)})
+		}
+		s.press("enter")
+		if c.wrong != (s.picker.wrong != "") || c.wrong != (len(log.opened) == 0) {
+			t.Errorf("%s %q: wrong is %q, opened %d", c.row, c.text, s.picker.wrong, len(log.opened))
+		} else if !c.wrong && log.opened[0].from != c.want {
+			t.Errorf("%s %q opens from %s, want %s", c.row, c.text, log.opened[0].from, c.want)
+		}
+	}
+}
+
 func TestGoldenTopics(t *testing.T) {
 	for _, size := range [][2]int{{60, 18}, {80, 24}, {120, 40}} {
 		name := fmt.Sprintf("%dx%d", size[0], size[1])

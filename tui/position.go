@@ -21,13 +21,18 @@ func parsePosition(text string, now time.Time) (tail.From, error) {
 	case "earliest", "beginning":
 		return tail.Beginning(), nil
 	}
-	if n, err := strconv.ParseInt(strings.ReplaceAll(strings.TrimPrefix(text, "@"), ",", ""), 10, 64); err == nil && n >= 0 {
+	if n, ok := parseOffset(text); ok {
 		return tail.Offset(n), nil
 	}
 	if at, ok := parseTime(text, now); ok {
 		return tail.Since(at), nil
 	}
 	return tail.From{}, fmt.Errorf("a place in a log is %s, not %q", positions, text)
+}
+
+func parseOffset(text string) (int64, bool) {
+	n, err := strconv.ParseInt(strings.ReplaceAll(strings.TrimPrefix(text, "@"), ",", ""), 10, 64)
+	return n, err == nil && n >= 0
 }
 
 func parseTime(text string, now time.Time) (time.Time, bool) {
