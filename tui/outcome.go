@@ -24,19 +24,32 @@ type stake struct {
 
 // atStake finds the order of now.
 func (m *Model) atStake() (s stake) {
-	if l := m.lastOrder; l.done && l.err == nil && l.number > 0 {
+	l := m.lastOrder
+	if l.done && l.err == nil && l.number > 0 {
 		s.id = l.receipt.CheckoutID
 	}
-	t := m.flowing[0]
+	t, newest := m.flowing[0], stake{}
 	for seq := t.ring.next - 1; seq >= t.ring.first(); seq-- {
 		r := t.ring.at(seq)
-		if r.mark != "" || s.id != "" && string(r.record.Key) != s.id || len(r.record.Key) == 0 {
+		if r.mark != "" || len(r.record.Key) == 0 {
 			continue
 		}
-		return stake{id: string(r.record.Key), topic: t.topic, partition: r.record.Partition, offset: r.record.Offset, at: r.record.Time}
+		found := stake{id: string(r.record.Key), topic: t.topic, partition: r.record.Partition, offset: r.record.Offset, at: r.record.Time}
+		if s.id == "" || s.id == found.id {
+			return found
+		}
+		if newest.id == "" {
+			newest = found
+		}
+	}
+	if s.id != "" && newest.id != "" && m.now().Sub(l.begun.Add(l.receipt.Took)) > comesWithin { // a load has pushed it out of view
+		return newest
 	}
 	return s
 }
+
+// comesWithin is how long after its acknowledgement a payment is waited for in the tail, before another order is spoken of.
+const comesWithin = 3 * time.Second
 
 // where is the partition that a stake is in.
 func (m *Model) where(s stake) (watch.Partition, bool) {
@@ -133,7 +146,9 @@ const outcomeFor = 2 * time.Minute
 func (m *Model) survived(t *drill.Timeline) string {
 	s, gone := m.staked, t.Fault.Node
 	if l := m.lastOrder; l.done && l.err == nil && l.begun.Before(t.At) && l.begun.Add(l.receipt.Took).After(t.At) {
-		s = m.atStake() // it was under way, and has an id by now
+		if now := m.atStake(); now.id == l.receipt.CheckoutID { // it was under way, and has an id by now
+			s = now
+		}
 	}
 	p, known := m.where(s)
 	if s.id == "" || !known || !slices.Contains(p.Replicas, gone) {

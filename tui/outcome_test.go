@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -118,6 +119,44 @@ func TestOtherOrdersAndFaults(t *testing.T) {
 	s.payment("90aa-under-way", 1)
 	if got := s.outcome(); !strings.HasPrefix(got, "Order 90aa survived: broker 3 had a copy") {
 		t.Errorf("of the order that was under way it says %q", got)
+	}
+}
+
+// Once the payments of a load have pushed the order that was bought by hand out of view, the newest of them is spoken of. Just after it was bought it is waited for.
+func TestAnOrderThatIsOutOfView(t *testing.T) {
+	s := bought(t)
+	crowd := func() {
+		for i := range ringRows {
+			s.payment(fmt.Sprintf("%04x-by-the-load", i), 0)
+		}
+	}
+	crowd()
+	if got := s.atStake(); got.id != "7f3a0000-0000-5000-8000-000000000000" || got.topic != "" {
+		t.Errorf("at once %+v is at stake", got)
+	}
+	s.clock = s.clock.Add(comesWithin + time.Second)
+	if got := s.atStake(); got.id != "07cf-by-the-load" {
+		t.Errorf("later %+v is at stake", got)
+	}
+	s.press("5", "j", "K")
+	s.has("Order 07cf is on brokers 1 and 3 as well.")
+	s.press("y")
+	s.after(time.Second, s.broken, func(l *drill.Timeline) { l.Gap = drill.Gap{Worst: 31 * time.Millisecond} })
+	if got := s.outcome(); got != "Order 07cf survived: brokers 1 and 3 have it. Writes waited 31 ms at most." {
+		t.Errorf("it says %q", got)
+	}
+
+	// An order that was under way at the fault is not mixed up with one that was paid after it.
+	s = bought(t)
+	s.lastOrder = lastCheckout{number: 2, begun: s.clock}
+	s.clock = s.clock.Add(10 * time.Millisecond)
+	s.press("5", "j", "K", "y")
+	s.after(time.Second, s.broken, func(l *drill.Timeline) { l.Gap = drill.Gap{Worst: 31 * time.Millisecond} })
+	s.send(checkoutMsg{number: 2, receipt: Receipt{CheckoutID: "90aa-under-way", Took: 500 * time.Millisecond}})
+	crowd()
+	s.clock = s.clock.Add(comesWithin)
+	if got := s.outcome(); strings.Contains(got, "by-the-load") || strings.Contains(got, "07cf") {
+		t.Errorf("of an order that was paid after the fault it says %q", got)
 	}
 }
 
