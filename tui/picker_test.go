@@ -213,6 +213,11 @@ func TestTopicsAreReadByPages(t *testing.T) {
 	if s.tails[panePayment] != s.flowing[0] || !log.opened[5].closed {
 		t.Error("not given back to the flow")
 	}
+	s.says("seek earliest")
+	s.press("f")
+	if s.tails[panePayment] != s.flowing[0] || !log.opened[6].closed || len(log.opened) != 7 {
+		t.Error("f opens a tail that begins empty, where the flow's own has all that came")
+	}
 }
 
 // Few records are all in view: their tail follows at once.

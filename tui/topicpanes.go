@@ -173,7 +173,7 @@ func (m *Model) toEnd() tea.Cmd {
 		t.follow()
 		return nil
 	}
-	cmd, _ := m.openTail(m.focus, t.topic, tail.End()) // in the same place: there is room
+	cmd, _ := m.placeTopic(m.focus, t.topic, tail.End()) // in the same place: there is room. A pane of the flow has the flow's own tail back, with all that it holds
 	return cmd
 }
 
