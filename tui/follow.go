@@ -46,6 +46,7 @@ type follow struct {
 	begun   time.Time
 	hops    []hop // by time
 	at      int   // the selected one
+	line    int   // where that begins
 
 	looking bool
 	looks   int         // so far
@@ -363,14 +364,27 @@ func (m *Model) followKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		if f.at < len(f.hops) {
 			m.openHop(f.hops[f.at].record)
 		}
-	case key.Matches(k, bind("j down", "", "")):
-		f.at = max(0, min(f.at+1, len(f.hops)-1))
-	case key.Matches(k, bind("k up", "", "")):
-		f.at = max(0, f.at-1)
+	case key.Matches(k, bind("j down", "", "")) && f.at < len(f.hops)-1: // behind the last one it scrolls
+		f.at++
+		m.showHop()
+	case key.Matches(k, bind("k up", "", "")) && f.at > 0:
+		f.at--
+		m.showHop()
 	default:
 		return nil, false
 	}
 	return nil, true
+}
+
+// showHop scrolls to the selected hop, where the checkout is longer than the screen; to the first with what stands above it.
+func (m *Model) showHop() {
+	m.followLines() // finds its line
+	f := &m.follow
+	from := f.line
+	if f.at == 0 {
+		from = 0
+	}
+	f.overlay.top = max(min(f.overlay.top, from), f.line+hopLines-m.overlayRows())
 }
 
 // openHop opens a record; its end leads back.

@@ -215,6 +215,41 @@ func TestFollowWithoutAKey(t *testing.T) {
 	s.has("checkout " + id)
 }
 
+// Where a checkout is longer than the screen, the hop that j and k select is in view, and beyond the last one they scroll.
+func TestTheSelectedHopIsInView(t *testing.T) {
+	s := newStage(t, 60, 18).open()
+	records := []tail.Record{event(events.PaymentSuccessful, followedID, 42, 0)}
+	for i := range 12 {
+		again := event(events.OrderSuccessful, followedID, int64(100+i), time.Duration(i+1)*time.Millisecond)
+		again.Transactional = false
+		records = append(records, again)
+	}
+	s.come(records...)
+	s.press("2", "enter")
+	selected := func(want string) {
+		t.Helper()
+		s.has("▶ " + want)
+	}
+	selected("payment")
+	for range 12 {
+		s.press("j")
+		selected("order")
+	}
+	s.has("order/1 @ 111")
+	s.hasNot("ON ITS WAY")
+	for range 9 {
+		s.press("j")
+	}
+	s.has("the log cannot be asked") // the end of it
+	s.press("k")
+	selected("order")
+	for range 11 {
+		s.press("k")
+	}
+	selected("payment")
+	s.has("ON ITS WAY")
+}
+
 func TestGoldenFollow(t *testing.T) {
 	for _, size := range [][2]int{{60, 18}, {80, 24}, {120, 40}} {
 		t.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(t *testing.T) {

@@ -19,6 +19,7 @@ const (
 	followNarrow = 70 // below it, names are short
 	followChart  = 24 // cells of the waterfall
 	followHop    = 10 // cells of a hop's name, with its mark
+	hopLines     = 2
 )
 
 // followLines draws the checkout for the screen as it is. Each hop is two lines: when and where, and what it says.
@@ -47,6 +48,9 @@ func (m *Model) followLines() []string {
 			after := ""
 			if !before.IsZero() {
 				after = signed(h.record.Time.Sub(before))
+			}
+			if f.at == n {
+				f.line = len(lines)
 			}
 			lines = append(lines, m.followedLines(h, f.at == n, after, hopWords(hops, i, m), waterfall(before, h.record.Time, first, last), w)...)
 			n++

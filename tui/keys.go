@@ -218,22 +218,30 @@ func (a action) whyNot(m *Model) error {
 
 // hints is the last line: the keys that work here and now, as many as fit, quit always among them.
 func (m *Model) hints(w int) string {
-	if m.field != nil {
-		return m.field.line(m.styles, w)
-	}
-	if m.command != nil {
-		return m.command.line(m.styles, w)
-	}
-	if m.filtering {
-		return fit(" "+m.filter.View()+m.styles.Dim.Render("   enter keeps it, esc clears it"), w)
-	}
 	s := m.styles
+	onTop := m.question != nil || m.overlay != nil // it has the keys, as in press
+	switch {
+	case onTop:
+	case m.field != nil:
+		return m.field.line(s, w)
+	case m.command != nil:
+		return m.command.line(s, w)
+	case m.filtering:
+		return fit(" "+m.filter.View()+s.Dim.Render("   enter keeps it, esc clears it"), w)
+	}
 	if m.notice.text != "" {
 		style := s.Text
 		if m.notice.bad {
 			style = s.Bad
 		}
 		return fit(" "+style.Render(m.notice.text), w)
+	}
+	if onTop {
+		var shown []string
+		for _, a := range m.hintsOnTop() {
+			shown = append(shown, a.hintText(s))
+		}
+		return fit(" "+strings.Join(shown, "  "), w)
 	}
 	list := m.hintList()
 	room := w - 1
@@ -251,6 +259,35 @@ func (m *Model) hints(w int) string {
 		shown = append(shown, a.hintText(s))
 	}
 	return fit(" "+strings.Join(shown, "  "), w)
+}
+
+// hintsOnTop are the keys that work while something is on top of the panes. What only that knows, such as how to select in a list, it says itself.
+func (m *Model) hintsOnTop() (list []action) {
+	add := func(key, does string) { list = append(list, action{Binding: bind(key, key, does)}) }
+	switch {
+	case m.question != nil || m.asking():
+		add("y", "do it")
+		add("n", "leave it")
+	default:
+		if m.canBuyOnTop() {
+			add("c", "checkout")
+		}
+		if m.overlay.copy != "" {
+			add("y", "copy")
+		}
+		add("esc", "back")
+	}
+	add("ctrl+c", "quit")
+	return list
+}
+
+// canBuyOnTop says that c checks out while an overlay is open: it is no letter of a text there, and no question waits for its answer.
+func (m *Model) canBuyOnTop() bool { return m.backend != nil && !m.pickerOpen() && !m.asking() }
+
+// asking says that what is open in an overlay waits for yes or no.
+func (m *Model) asking() bool {
+	o := m.overlay
+	return o != nil && (o.asks || o == m.drills.overlay && m.drills.asking || o == m.dead.overlay && m.dead.asking)
 }
 
 func (m *Model) hintList() []action {

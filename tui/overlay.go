@@ -27,6 +27,7 @@ type overlay struct {
 	paste func(text string)                              // takes what is pasted; nil: nobody does
 	live  func() []string                                // makes lines anew each time that it is drawn; nil: they stay
 	press func(tea.KeyPressMsg) (cmd tea.Cmd, done bool) // has each key first; nil: there are only those of every overlay
+	asks  bool                                           // it waits for yes or no
 }
 
 func (m *Model) openHelp() tea.Cmd {
@@ -327,6 +328,8 @@ func (m *Model) overlayKey(k tea.KeyPressMsg) tea.Cmd {
 	case key.Matches(k, bind("y", "", "")) && o.copy != "":
 		m.say(false, "copied")
 		return tea.SetClipboard(o.copy)
+	case key.Matches(k, bind("c", "", "")) && m.canBuyOnTop():
+		return m.checkout()
 	}
 	return nil
 }

@@ -7,6 +7,56 @@ import (
 	"kassa/kafkaops/tail"
 )
 
+// lastLine is the line of keys.
+func (s *stage) lastLine() string {
+	lines := strings.Split(s.screen(), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
+}
+
+// The last line names the keys of what is on top of the panes, and c checks out there as anywhere: but where it is a letter, or a question waits.
+func TestTheKeysOfWhatIsOnTop(t *testing.T) {
+	for _, size := range [][2]int{{60, 18}, {120, 40}} {
+		for _, c := range []struct {
+			name string
+			keys []string
+			want string
+		}{
+			{"help", []string{"?"}, "c checkout  esc back  ctrl+c quit"},
+			{"a record", []string{"2", "i"}, "c checkout  y copy  esc back  ctrl+c quit"},
+			{"a checkout", []string{"2", "enter"}, "c checkout  y copy  esc back  ctrl+c quit"},
+			{"the look", []string{"V"}, "c checkout  esc back  ctrl+c quit"},
+			{"the inbox", []string{"m"}, "c checkout  esc back  ctrl+c quit"},
+			{"the dead letters", []string{"D"}, "c checkout  esc back  ctrl+c quit"},
+			{"a question about a dead letter", []string{"D", "r"}, "y do it  n leave it  ctrl+c quit"},
+			{"the drills", []string{"X"}, "c checkout  esc back  ctrl+c quit"},
+			{"a question about a drill", []string{"X", "enter"}, "y do it  n leave it  ctrl+c quit"},
+			{"a question about a broker", []string{"5", "k", "K"}, "y do it  n leave it  ctrl+c quit"},
+			{"a question about the delivery", []string{"d"}, "y do it  n leave it  ctrl+c quit"},
+			{"the topics", []string{"t"}, "esc back  ctrl+c quit"},
+			{"places in a topic", []string{"t", "enter"}, "esc back  ctrl+c quit"},
+		} {
+			s := newStage(t, size[0], size[1])
+			newGraves(s, 3)
+			s.backend.Drills, s.backend.Log = &school{}, &shelf{topics: []tail.Topic{{Name: "carts"}}}
+			withMail(s, 3)
+			s.on()
+			s.press(c.keys...)
+			if got := s.lastLine(); got != c.want {
+				t.Errorf("%s at %v: the last line is %q, want %q\n%s", c.name, size, got, c.want, s.screen())
+			}
+			had, open := s.bought, s.overlay
+			s.press("c")
+			want := 0
+			if strings.Contains(c.want, "checkout") {
+				want = 1
+			}
+			if got := s.bought - had; got != want || s.overlay != open {
+				t.Errorf("%s at %v: c bought %d times, and the overlay is the same: %v", c.name, size, got, s.overlay == open)
+			}
+		}
+	}
+}
+
 // A value is shown as what it is. JSON whose text is no UTF-8 would lose the very bytes that somebody opened it for.
 func TestValuesAreShownAsWhatTheyAre(t *testing.T) {
 	for _, c := range []struct{ name, value, want string }{

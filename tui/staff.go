@@ -116,7 +116,7 @@ func (m *Model) askOnce(what, price string, yes func() tea.Cmd) {
 	s := m.styles
 	lines := strings.Split(ansi.Wordwrap(price, min(66, m.width-8), ""), "\n")
 	lines = append(lines, "", s.Key.Render("y")+" or "+s.Key.Render("enter")+" "+what+"   "+s.Key.Render("n")+" or "+s.Key.Render("esc")+" leave it")
-	m.overlay = &overlay{title: strings.ToUpper(what[:1]) + what[1:] + "?", lines: lines, press: func(k tea.KeyPressMsg) (tea.Cmd, bool) {
+	m.overlay = &overlay{title: strings.ToUpper(what[:1]) + what[1:] + "?", lines: lines, asks: true, press: func(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		switch {
 		case key.Matches(k, bind("y enter Y", "", "")):
 			m.overlay = nil
