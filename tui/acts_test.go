@@ -43,7 +43,7 @@ func TestWithoutAQuorumTheSelectedBrokerIsMeantByItsNumber(t *testing.T) {
 	for _, i := range []int{0, 2} {
 		st.Nodes[i].Health, st.Nodes[i].Process = watch.Down, kafkaops.ProcessExited
 	}
-	st.Quorum.Known = false
+	st.Quorum.Known, st.Quorum.Lost = false, true
 	s.send(stateMsg{st})
 	s.press("K")
 	s.has("Kill -9 broker 2?")

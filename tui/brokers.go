@@ -290,9 +290,12 @@ func (m *Model) quorumLines(w, h int) []string {
 	switch {
 	case q.Seen.IsZero():
 		lines = append(lines, s.Warn.Render(" quorum unknown yet"))
-	case !q.Known:
+	case q.Lost:
 		lines = append(lines, s.Bad.Render(fmt.Sprintf(" no quorum for %s", age(now.Sub(q.Seen)))),
 			s.Dim.Render(" metadata is frozen: no leader moves"))
+	case !q.Known:
+		lines = append(lines, s.Warn.Render(fmt.Sprintf(" quorum not known for %s", age(now.Sub(q.Seen)))),
+			s.Dim.Render(" too many brokers are silent"))
 	default:
 		mark := " high watermark "
 		if w < 46 {

@@ -103,7 +103,7 @@ func (d *dice) state(now time.Time) *watch.State {
 			Can: []kafkaops.Verb{kafkaops.Kill, kafkaops.Cut}[:d.below(3)],
 		})
 	}
-	st.Quorum = watch.Quorum{Leader: node(), Epoch: int32(d.number()), HighWatermark: d.number(), Voters: replicas(), Observers: replicas(), Seen: d.moment(now), Known: d.chance(2)}
+	st.Quorum = watch.Quorum{Leader: node(), Epoch: int32(d.number()), HighWatermark: d.number(), Voters: replicas(), Observers: replicas(), Seen: d.moment(now), Known: d.chance(2), Lost: d.chance(2)}
 	topic := events.PaymentSuccessful
 	for i := range d.below(30) {
 		if d.chance(4) {

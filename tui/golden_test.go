@@ -59,7 +59,7 @@ func sceneNothing(t *testing.T, w, h int) *stage {
 func sceneNoQuorum(t *testing.T, w, h int) *stage {
 	s := sceneBroken(t, w, h)
 	st := s.broken()
-	st.Quorum.Known, st.Quorum.Seen = false, s.clock
+	st.Quorum.Known, st.Quorum.Lost, st.Quorum.Seen = false, true, s.clock
 	n := &st.Nodes[2]
 	n.Health, n.Process, n.PID, n.Leads, n.Led = watch.Down, kafkaops.ProcessExited, 0, 0, 6
 	n.Since, n.Err = s.clock, "connection refused"

@@ -52,8 +52,11 @@ func (m *Model) header(w int) string {
 		switch q := st.Quorum; {
 		case q.Seen.IsZero():
 			add(5, dim("controller ?"))
-		case !q.Known:
+		case q.Lost:
 			add(0, s.Bad.Render("NO QUORUM"))
+			add(9, dim("for "+age(m.now().Sub(q.Seen))))
+		case !q.Known: // too many are silent to say
+			add(0, s.Warn.Render("quorum ?"))
 			add(9, dim("for "+age(m.now().Sub(q.Seen))))
 		default:
 			add(5, dim("controller ")+s.Accent.Render(fmt.Sprint(q.Leader))+dim(" epoch ")+fmt.Sprint(q.Epoch))

@@ -166,7 +166,7 @@ func TestTheOutcomeOfTwoDownAndOneBack(t *testing.T) {
 	two := func() *watch.State {
 		st := s.broken()
 		st.Nodes[2].Health, st.Nodes[2].Process = watch.Down, kafkaops.ProcessExited
-		st.Quorum.Known = false
+		st.Quorum.Known, st.Quorum.Lost = false, true
 		return st
 	}
 	s.press("5", "j", "K", "y")
@@ -199,9 +199,9 @@ func TestTheOutcomeIsSaidAfterARefusal(t *testing.T) {
 		goes func(*stage)
 		said bool
 	}{
-		"a key":    {func(s *stage) { s.press("z", "z") }, true},
-		"time":     {func(s *stage) { s.after(noticeFor+time.Millisecond, nil, nil) }, true},
-		"nothing":  {func(*stage) {}, false},
+		"a key":   {func(s *stage) { s.press("z", "z") }, true},
+		"time":    {func(s *stage) { s.after(noticeFor+time.Millisecond, nil, nil) }, true},
+		"nothing": {func(*stage) {}, false},
 	} {
 		s := bought(t)
 		s.press("5", "j", "K", "y", "S")

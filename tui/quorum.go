@@ -73,8 +73,10 @@ func (m *Model) renderQuorum(w, h int) []string {
 // quorumHead is the quorum in a line, as much of it as fits.
 func (m *Model) quorumHead(w int) string {
 	s, q := m.styles, m.state.Quorum
-	if !q.Known {
-		return s.Bad.Render(fit(" NO QUORUM: last known leader "+fmt.Sprint(q.Leader)+", epoch "+fmt.Sprint(q.Epoch), w))
+	if last := "last known leader " + fmt.Sprint(q.Leader) + ", epoch " + fmt.Sprint(q.Epoch); q.Lost {
+		return s.Bad.Render(fit(" NO QUORUM: "+last, w))
+	} else if !q.Known {
+		return s.Warn.Render(fit(" quorum ?: "+last, w))
 	}
 	line := s.Dim.Render(" leader ") + s.Accent.Render(fmt.Sprint(q.Leader)) + s.Dim.Render(" epoch ") + s.Strong.Render(fmt.Sprint(q.Epoch))
 	if mark := " high watermark "; w >= 47 {

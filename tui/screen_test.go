@@ -401,7 +401,7 @@ func TestNoQuorum(t *testing.T) {
 	for i := range 2 {
 		st.Nodes[i].Health, st.Nodes[i].Process = watch.Down, kafkaops.ProcessExited
 	}
-	st.Quorum.Known = false
+	st.Quorum.Known, st.Quorum.Lost = false, true
 	st.Partitions[1].From, st.Partitions[1].Moved = 3, s.clock // it moved to broker 2 just before that died too
 	s.clock = s.clock.Add(5 * time.Second)
 	s.send(stateMsg{st})
@@ -413,6 +413,38 @@ func TestNoQuorum(t *testing.T) {
 	s.hasNot("3→2")
 	s.has("5.0 s old")
 	s.has("frozen for 5.0 s")
+}
+
+// That brokers are silent is not taken for the loss of the quorum: nobody can say.
+func TestASilentQuorum(t *testing.T) {
+	for _, w := range []int{60, 120} {
+		s := newStage(t, w, 40).open()
+		s.send(stateMsg{s.cluster()})
+		st := s.cluster()
+		for i := range 2 {
+			st.Nodes[i].Health, st.Nodes[i].Err = watch.Unknown, "no answer in time"
+		}
+		st.Quorum.Known = false
+		s.clock = s.clock.Add(2 * time.Second)
+		s.send(stateMsg{st})
+		for _, text := range []string{"quorum ?", "not known for 2.0 s", "controller?"} {
+			s.has(text)
+		}
+		if w >= 120 {
+			s.has("quorum not known for 2.0 s")
+			s.has("seen: broker 1 silent")
+		}
+		s.press("6", "v", "v", "z")
+		s.has("quorum ?: last known leader 2, epoch 14")
+		for _, text := range []string{"NO QUORUM", "no quorum", "frozen", "quorum lost", "WRITES WAIT"} {
+			s.hasNot(text)
+		}
+		s.press("esc")
+		st = s.cluster()
+		s.send(stateMsg{st})
+		s.has("controller 2")
+		s.hasNot("quorum back")
+	}
 }
 
 // c checks out from everywhere and tells how it went.
@@ -712,7 +744,7 @@ func TestADeadControllerIsStartedByItsNumber(t *testing.T) {
 	for i := range 2 {
 		st.Nodes[i].Health, st.Nodes[i].Process = watch.Down, kafkaops.ProcessExited
 	}
-	st.Quorum.Known = false // its leader is still what was last known
+	st.Quorum.Known, st.Quorum.Lost = false, true // its leader is still what was last known
 	s.send(stateMsg{st})
 	s.press("S")
 	s.has("Start broker 2?")
@@ -769,7 +801,7 @@ func TestTheHeaderSaysSimulated(t *testing.T) {
 			s := newStage(t, w, 24).open()
 			s.backend.Info.Simulated = true
 			st := s.crowded(0)
-			st.Quorum.Known = false
+			st.Quorum.Known, st.Quorum.Lost = false, true
 			for i := range n {
 				if i >= len(st.Nodes) {
 					st.Nodes = append(st.Nodes, watch.Node{ID: int32(i + 1)})

@@ -44,7 +44,7 @@ func (v *visitor) see() {
 			}
 		}
 	}
-	st.Quorum.Leader, st.Quorum.Known = v.boss, len(v.down) < 2
+	st.Quorum.Leader, st.Quorum.Known, st.Quorum.Lost = v.boss, len(v.down) < 2, len(v.down) >= 2
 	for i := range st.Nodes {
 		n := &st.Nodes[i]
 		n.Can = []kafkaops.Verb{kafkaops.Kill, kafkaops.Start}
@@ -338,7 +338,7 @@ func TestTheTourWaitsForBrokersThatStart(t *testing.T) {
 	v.kill(1)
 	v.kill(2)
 	st := v.cluster()
-	st.Quorum.Known = false
+	st.Quorum.Known, st.Quorum.Lost = false, true
 	for i := range 2 {
 		st.Nodes[i].Health, st.Nodes[i].Process = watch.Starting, kafkaops.ProcessStarting
 	}
@@ -387,7 +387,7 @@ func TestTheTourWaitsForTheElection(t *testing.T) {
 	for _, i := range []int{0, 2} {
 		st.Nodes[i].Health, st.Nodes[i].Process = watch.Down, kafkaops.ProcessExited
 	}
-	st.Quorum.Leader, st.Quorum.Known = 1, false
+	st.Quorum.Leader, st.Quorum.Known, st.Quorum.Lost = 1, false, true
 	v.send(stateMsg{st})
 	v.says(6, "Broker 3 is not the one that this step is about. Start broker 3 again first")
 	v.kill(1)

@@ -77,9 +77,11 @@ func (m *Model) viewStatus() string {
 	switch {
 	case m.view == viewGroups:
 		return "" // each group has an age of its own
-	case !q.Known && !q.Seen.IsZero():
+	case q.Lost && !q.Seen.IsZero():
 		// A broker that still answers repeats what it knew: without a quorum nobody can change it.
 		return s.Bad.Render("frozen for " + age(now.Sub(q.Seen)))
+	case !q.Known && !q.Seen.IsZero():
+		return s.Warn.Render("not known for " + age(now.Sub(q.Seen)))
 	case m.view == viewQuorum:
 		return m.ageOf(q.Seen, pictureOld)
 	}

@@ -148,7 +148,7 @@ func TestOverlaysAge(t *testing.T) {
 func TestQuorumViewKeepsWhatWasKnown(t *testing.T) {
 	s := newStage(t, 80, 24).open()
 	st := s.troubled()
-	st.Quorum.Known = false
+	st.Quorum.Known, st.Quorum.Lost = false, true
 	s.clock = s.clock.Add(7 * time.Second)
 	s.send(stateMsg{st})
 	s.press("6", "v", "v")

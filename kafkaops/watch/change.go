@@ -59,7 +59,7 @@ type ControllerElected struct {
 	Epoch        int32
 }
 
-// QuorumLost says that fewer than a majority of the voters are up. Nothing in the metadata can change until one is back.
+// QuorumLost says that no majority of the voters is left, by evidence and not by silence. Nothing in the metadata can change until one is back.
 type QuorumLost struct{ Up, Voters int }
 
 // QuorumBack says that a majority of the voters is up again, or for the first time.

@@ -48,7 +48,7 @@ func diffNode(old, n Node) Change {
 func diffQuorum(a, b *State) []Change {
 	var out []Change
 	qa, qb := a.Quorum, b.Quorum
-	if qa.Known && !qb.Known {
+	if !qa.Lost && qb.Lost {
 		up := 0
 		for _, v := range qb.Voters {
 			switch b.healthOf(v.ID) {
@@ -61,7 +61,7 @@ func diffQuorum(a, b *State) []Change {
 	if qb.Leader >= 0 && (qa.Leader != qb.Leader || qa.Epoch != qb.Epoch) {
 		out = append(out, ControllerElected{Leader: qb.Leader, From: qa.Leader, Epoch: qb.Epoch})
 	}
-	if !qa.Known && qb.Known {
+	if !qa.Known && qb.Known && (qa.Lost || qa.Seen.IsZero()) { // voters that were silent for a moment have lost nothing
 		out = append(out, QuorumBack{Leader: qb.Leader, Epoch: qb.Epoch})
 	}
 	return out

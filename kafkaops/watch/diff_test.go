@@ -5,13 +5,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"kassa/kafkaops"
 )
 
 // well is a state of three brokers in which nothing is wrong; change makes a copy with one thing different.
 func well() *State {
-	s := &State{Quorum: Quorum{Leader: 1, Epoch: 3, Known: true, Voters: []Replica{{ID: 1}, {ID: 2}, {ID: 3}}}}
+	s := &State{Quorum: Quorum{Leader: 1, Epoch: 3, Known: true, Seen: time.Unix(1000, 0), Voters: []Replica{{ID: 1}, {ID: 2}, {ID: 3}}}}
 	for i := range int32(3) {
 		s.Nodes = append(s.Nodes, Node{ID: i + 1, Health: Up, Leads: 1, Led: 1})
 		s.Partitions = append(s.Partitions, Partition{
@@ -45,7 +46,14 @@ func leader(partition int, id, epoch int32) func(*State) {
 }
 
 func quorum(leader, epoch int32, known bool) func(*State) {
-	return func(s *State) { s.Quorum.Leader, s.Quorum.Epoch, s.Quorum.Known = leader, epoch, known }
+	return func(s *State) {
+		s.Quorum.Leader, s.Quorum.Epoch, s.Quorum.Known, s.Quorum.Lost = leader, epoch, known, !known
+	}
+}
+
+// unsure is a quorum of which nobody can say whether it is there.
+func unsure(s *State) {
+	s.Quorum.Known = false
 }
 
 func noPartitions(s *State) { s.Partitions = nil }
@@ -76,6 +84,10 @@ func TestDiffReadsLikeALog(t *testing.T) {
 		{"elected", s, change(s, quorum(3, 4, true)), []string{"controller 1→3, epoch 4"}},
 		{"quorum lost", down, change(down, becomes(1, Down, ""), quorum(1, 3, false)), []string{"broker 1 down, led 1 partition", "quorum lost, 1 of 3 voters up"}},
 		{"quorum back", change(s, quorum(1, 3, false)), change(s, quorum(2, 5, true)), []string{"controller 1→2, epoch 5", "quorum is back, controller 2, epoch 5"}},
+		{"quorum there for the first time", change(s, unsure, func(s *State) { s.Quorum.Seen = time.Time{} }), s, []string{"quorum is back, controller 1, epoch 3"}},
+		{"a quorum that is silent is not lost", s, change(s, unsure), nil},
+		{"nor is it back", change(s, unsure), s, nil},
+		{"until it is", change(s, unsure), change(s, quorum(1, 3, false)), []string{"quorum lost, 3 of 3 voters up"}},
 		{"topic made", change(s, noPartitions), s, []string{"topic a is there, 3 partitions"}},
 		{"topic deleted", s, change(s, noPartitions), []string{"topic a is gone"}},
 		{"rebalancing", s, change(s, func(s *State) { s.Groups[0].State = "PreparingRebalance" }), []string{"group order PreparingRebalance, 2 members"}},

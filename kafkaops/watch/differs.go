@@ -13,7 +13,7 @@ func differs(a, b *State) bool {
 
 // moved says whether the cluster itself has changed: brokers, quorum or partitions. More changes tend to follow.
 func moved(a, b *State) bool {
-	return a.Quorum.Known != b.Quorum.Known || a.Quorum.Leader != b.Quorum.Leader || a.Quorum.Epoch != b.Quorum.Epoch ||
+	return a.Quorum.Known != b.Quorum.Known || a.Quorum.Lost != b.Quorum.Lost || a.Quorum.Leader != b.Quorum.Leader || a.Quorum.Epoch != b.Quorum.Epoch ||
 		!slices.EqualFunc(a.Nodes, b.Nodes, sameBroker) ||
 		!sameSlice(a.Partitions, b.Partitions) && !slices.EqualFunc(a.Partitions, b.Partitions, samePartition)
 }

@@ -63,13 +63,21 @@ func (m *model) quorumKnown(now time.Time) bool {
 	return m.before.Quorum.Known || !m.quorum.Seen.Before(m.majoritySince)
 }
 
-// majority says whether enough voters answer to elect a leader. Voters that are no node of ours, as dedicated controllers are,
-// count as up: nothing is known against them. A voter whose broker is not there yet counts as soon as it answers for itself.
+// majority says whether enough voters answer to elect a leader.
 func (m *model) majority(now time.Time) bool {
-	if len(m.quorum.Voters) == 0 {
-		return false
-	}
-	up := 0
+	up, _ := m.voting(now)
+	return up > len(m.quorum.Voters)/2
+}
+
+// quorumLost says that there is no quorum, as far as that is known: once it is, until somebody tells of a leader.
+func (m *model) quorumLost(now time.Time) bool {
+	up, silent := m.voting(now)
+	return m.before.Quorum.Lost || len(m.quorum.Voters) > 0 && up+silent <= len(m.quorum.Voters)/2
+}
+
+// voting counts the voters that are up, and those of which nothing is known: they may be. Voters that are no node of ours, as dedicated controllers are,
+// count as up: nothing is known against them. A voter whose broker is not there yet counts as soon as it answers for itself.
+func (m *model) voting(now time.Time) (up, silent int) {
 	for _, r := range m.quorum.Voters {
 		n, ours := m.node(r.ID)
 		if !ours {
@@ -81,11 +89,14 @@ func (m *model) majority(now time.Time) bool {
 			process: n.Process, ok: v.ok, answered: v.answered, refused: v.refused, fails: v.fails,
 			before: m.before.healthOf(r.ID),
 		})
-		if h == Up || h == Fenced || h == Starting && now.Sub(v.voted) < time.Second {
+		switch {
+		case h == Up, h == Fenced, h == Starting && now.Sub(v.voted) < time.Second:
 			up++
+		case h == Unknown:
+			silent++
 		}
 	}
-	return up > len(m.quorum.Voters)/2
+	return up, silent
 }
 
 func (m *model) node(id int32) (kafkaops.Node, bool) {

@@ -23,6 +23,7 @@ const handover = 10 * time.Second
 func (m *model) merge(now time.Time) *State {
 	s := &State{At: now, ClusterID: m.before.ClusterID, Groups: m.groups, Quorum: m.quorum, Others: m.others.list, OthersSeen: m.others.seen, OthersEvery: m.others.every}
 	s.Quorum.Known = m.quorumKnown(now)
+	s.Quorum.Lost = !s.Quorum.Known && m.quorumLost(now)
 	if source := m.believe(); source != m.source || m.learnt {
 		m.source, m.learnt = source, false
 		m.mergePartitions(s, now)

@@ -277,6 +277,39 @@ func TestWithoutAQuorumFencedFlagsSayNothing(t *testing.T) {
 	b.want(t, "seen", b.s.Partitions[0].Seen.Before(b.now), true)
 }
 
+// A busy machine makes voters silent: that they are gone needs evidence, as with brokers.
+func TestASilentQuorumIsNotLost(t *testing.T) {
+	state := func(b *bench) any { return []bool{b.look().Quorum.Known, b.s.Quorum.Lost} }
+	late := errors.New("no answer in time")
+	b := healthy()
+	for range patience {
+		b.want(t, "all is well", state(b), "[true false]")
+		b.failed(1, late)
+		b.failed(3, late)
+	}
+	b.want(t, "two of three are silent", state(b), "[false false]")
+	b.want(t, "health", b.healths(), "[unknown up unknown]")
+	b.says(1, all, led(1, 5, 1, 2, 3), led(2, 7, 1, 2, 3))
+	b.votes(1, 3, 100, 100, 100)
+	b.look()
+	b.votes(1, 3, 100, 100, 100)
+	b.want(t, "one answers again", state(b), "[true false]")
+	b.process(1, kafkaops.ProcessExited)
+	b.failed(1, errRefused)
+	b.want(t, "one is gone, one is silent", state(b), "[false false]")
+	b.process(3, kafkaops.ProcessPaused)
+	b.want(t, "both are gone", state(b), "[false true]")
+	b.process(3, kafkaops.ProcessRunning)
+	b.failed(3, late)
+	b.failed(3, late)
+	b.want(t, "silence after that brings it not back", state(b), "[false true]")
+	b.says(3, all, led(1, 5, 1, 2, 3), led(2, 7, 1, 2, 3))
+	b.look()
+	b.want(t, "nor does a majority, before it has a leader", state(b), "[false true]")
+	b.votes(3, 4, 120, 120, 120)
+	b.want(t, "that does", state(b), "[true false]")
+}
+
 func TestTheQuorumIsKnownAgainOnlyWhenItHasSpoken(t *testing.T) {
 	b := healthy()
 	for _, id := range []int32{1, 3} {

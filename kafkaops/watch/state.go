@@ -77,6 +77,9 @@ type Quorum struct {
 	Seen          time.Time // when a broker last answered this
 	// Known is false until the first answer, and after it while fewer than a majority of the voters are up.
 	Known bool
+	// Lost says that there is no quorum: so many voters are gone, by evidence, that the others are no majority, and since then nobody has told of a leader.
+	// Where it is neither Known nor Lost, voters are silent that would make a majority: nobody can say.
+	Lost bool
 }
 
 // Replica is a voter or observer of the quorum.
