@@ -178,30 +178,35 @@ func digits(n int64) int {
 	return d
 }
 
-// refreshParts takes over a new picture or question. The partition that was selected stays so, wherever it is now.
+// refreshParts takes over a new picture or question. The partition and the topic that were selected stay so, wherever they are now.
 func (m *Model) refreshParts() {
 	if m.state == nil {
 		return
 	}
-	topic, id := "", int32(-1)
+	topic, id, sum := "", int32(-1), ""
 	if p, ok := m.partition(); ok {
 		topic, id = p.Topic, p.ID
 	}
 	l := &m.parts
+	if m.topicAt < len(l.topics) {
+		sum = l.topics[m.topicAt].name
+	}
 	l.refresh(m.state, m.now())
-	if m.partAt < l.len() {
-		if p := l.at(m.partAt); p.Topic != topic || p.ID != id {
-			if i := slices.IndexFunc(l.rows, func(i int) bool { p := l.partitionAt(i); return p.Topic == topic && p.ID == id }); i >= 0 {
-				m.partAt = i
-			}
+	selected := func(i int) bool { p := l.partitionAt(i); return p.Topic == topic && p.ID == id }
+	if m.partAt >= l.len() || !selected(l.rows[m.partAt]) {
+		if i := slices.IndexFunc(l.rows, selected); i >= 0 {
+			m.partAt = i
 		}
+	}
+	if i := slices.IndexFunc(l.topics, func(t topicSum) bool { return t.name == sum }); i >= 0 {
+		m.topicAt = i
 	}
 	m.partAt = max(0, min(m.partAt, l.len()-1))
 	m.topicAt = max(0, min(m.topicAt, len(l.topics)-1))
 	if l.waits && len(m.state.Others) > 0 {
 		l.waits = false
 		if l.sum.total > manyPartitions { // first what there is, then each of it
-			m.view = viewTopics
+			m.view, m.topicAt = viewTopics, 0
 		}
 	}
 }

@@ -125,6 +125,73 @@ func TestPartitionFilters(t *testing.T) {
 	s.has("none of 2,009 partitions; esc shows all")
 }
 
+// A selection stays with what was selected, while lists grow, shrink and change their order.
+func TestASelectionStaysWithItsRow(t *testing.T) {
+	s := newStage(t, 120, 40)
+	s.wants()
+	st := s.crowded(2000)
+	s.send(stateMsg{st})
+	s.press("6", "f") // under-replicated
+	s.press("G", "k")
+	p, _ := s.partition()
+	st = s.crowded(2000)
+	st.Others[7].ISR, st.Others[107].ISR = []int32{1, 2, 3}, []int32{1, 2, 3} // the list is shorter than where the selection was
+	s.send(stateMsg{st})
+	st = s.crowded(2000)
+	st.Others[3].ISR = []int32{1}
+	s.send(stateMsg{st}) // and longer again
+	if now, _ := s.partition(); now.Topic != p.Topic || now.ID != p.ID {
+		t.Errorf("the selection went from %s/%d to %s/%d", p.Topic, p.ID, now.Topic, now.ID)
+	}
+	s.press("esc")
+
+	s.says("view topics")
+	s.press("g", "j", "j", "j")
+	name := s.parts.topics[s.topicAt].name
+	st = s.crowded(2000)
+	for i := 1000; i < 1010; i++ {
+		st.Others[i].Leader = -1 // now that is the topic in the worst trouble
+	}
+	s.send(stateMsg{st})
+	if got := s.parts.topics[s.topicAt].name; got != name || s.topicAt == 3 {
+		t.Errorf("the selection went from topic %s to %s, row %d", name, got, s.topicAt)
+	}
+
+	s.says("view groups")
+	st.Groups = []watch.Group{{Name: "email", Seen: s.clock}, {Name: "order", Seen: s.clock}}
+	s.send(stateMsg{st})
+	s.press("j")
+	more := *st
+	more.Groups = append([]watch.Group{{Name: "billing", Seen: s.clock}}, st.Groups...)
+	s.send(stateMsg{&more})
+	if got := more.Groups[s.groupAt].Name; got != "order" {
+		t.Errorf("the selection went from group order to %s", got)
+	}
+
+	for i := range 4 {
+		s.clock = s.clock.Add(time.Second)
+		s.tell("a mark", fmt.Sprint("act ", i))
+	}
+	s.press("7", "z", "j")
+	shown := func(want string) {
+		t.Helper()
+		acts := s.acts()
+		if got := acts[s.actAt(acts)].what; got != want {
+			t.Errorf("the selection is %s, want %s", got, want)
+		}
+	}
+	shown("act 2")
+	s.clock = s.clock.Add(time.Second)
+	s.tell("a mark", "act 4")
+	shown("act 2")
+	s.press("k")
+	shown("act 3")
+	s.press("g")
+	s.clock = s.clock.Add(time.Second)
+	s.tell("a mark", "act 5")
+	shown("act 5") // the newest is the newest
+}
+
 // Numbers of any size have room: brokers with four digits, partitions with five, five replicas.
 func TestWidePartitions(t *testing.T) {
 	for _, w := range []int{60, 120, 200} {

@@ -660,6 +660,46 @@ func TestTimelineBeginsWhenAllIsKnown(t *testing.T) {
 	s.has("seen: broker 2 down")
 }
 
+// What dies by itself soon after a fault is told, and marked in the tails; what was done to it, and what follows a fault, is not told twice.
+func TestABrokerThatDiesByItselfAfterAFault(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		do   func(*stage)
+		told bool
+	}{
+		{"by itself", func(*stage) {}, true},
+		{"it was done to this one too", func(s *stage) { s.press("j", "K", "y") }, false},
+		{"it was done to this one too, by a drill", func(s *stage) {
+			s.lines = append(slices.Clone(s.lines), drill.Timeline{Fault: kafkaops.Fault{Verb: kafkaops.Kill, Node: 3}, At: s.clock})
+		}, false},
+		{"another act is under way", func(s *stage) { s.acting++ }, false},
+		{"one goes after the other", func(s *stage) { s.lines[0].Fault = kafkaops.Fault{Verb: kafkaops.Rolling} }, false},
+	} {
+		s := newStage(t, 120, 40).open()
+		s.send(stateMsg{s.cluster()})
+		s.records(3)
+		s.press("5", "j", "K", "y")
+		s.clock = s.clock.Add(5 * time.Second)
+		s.send(stateMsg{s.broken()})
+		if len(s.timeline.acts) > 0 {
+			t.Fatalf("what the fault did is told apart from it: %+v", s.timeline.acts)
+		}
+		c.do(s)
+		st := s.broken()
+		st.Nodes[2].Health, st.Nodes[2].Process = watch.Down, kafkaops.ProcessExited
+		st.Quorum.Known, st.Quorum.Lost = false, true
+		s.send(stateMsg{st})
+		if got := len(s.timeline.acts) > 0; got != c.told {
+			t.Errorf("%s: told: %v", c.name, got)
+		}
+		if c.told {
+			s.has("seen: broker 3 down")
+			s.has("── broker 3 down")
+			s.hasNot("quorum lost")
+		}
+	}
+}
+
 // A fault's phases are drawn as bars, and the gaps of the session compared.
 func TestAMeasuredFault(t *testing.T) {
 	s := newStage(t, 120, 40).story()

@@ -48,8 +48,8 @@ const (
 	related = time.Minute
 )
 
-// observe files changes under the last thing that was seen, or under a new one when none is near.
-func (t *timeline) observe(changes []watch.Change, at time.Time) {
+// observe files changes under the last thing that was seen, or under a new one when none is near: begun is what that was, empty where there is none.
+func (t *timeline) observe(changes []watch.Change, at time.Time) (begun string) {
 	for _, c := range changes {
 		kind, one, many := describe(c)
 		if kind == "" {
@@ -59,11 +59,60 @@ func (t *timeline) observe(changes []watch.Change, at time.Time) {
 			if t.acts = append(t.acts, act{what: "seen: " + one, at: at}); len(t.acts) > maxActs {
 				t.acts = t.acts[1:]
 			}
+			begun = one
 			continue
 		}
 		a := &t.acts[len(t.acts)-1]
 		a.add(kind, one, many, at.Sub(a.at))
 	}
+	return begun
+}
+
+// observeChanges tells the timeline what has changed with nobody doing anything, and marks in the tails where that began.
+func (m *Model) observeChanges(changes []watch.Change, at time.Time) {
+	if len(changes) == 0 {
+		return
+	}
+	m.refreshFaults() // one that a drill did may have begun since the screen last asked
+	if m.near(at) {
+		changes = m.unprompted(changes, at)
+	}
+	if begun := m.timeline.observe(changes, at); begun != "" {
+		for _, t := range m.markable() {
+			t.mark(at, begun)
+		}
+		m.dirty(m.tailPanes()...)
+		m.dirty(paneTimeline)
+	}
+}
+
+// unprompted are the changes near a fault that do not belong to it: a broker that goes by itself. What it takes along cannot be told from what the fault did.
+func (m *Model) unprompted(changes []watch.Change, at time.Time) (list []watch.Change) {
+	if m.acting > 0 || m.drilling() {
+		return nil
+	}
+	hit := func(node int32) bool { // it was done to this one, or to one after the other
+		return slices.ContainsFunc(m.faults, func(f drill.Timeline) bool {
+			return (f.Open || at.Sub(f.At) < related) && (f.Fault.Node == node || f.Fault.Verb == kafkaops.Rolling || f.Of != "")
+		})
+	}
+	for _, c := range changes {
+		var node int32
+		switch c := c.(type) {
+		case watch.BrokerDown:
+			node = c.Node
+		case watch.BrokerPaused:
+			node = c.Node
+		case watch.BrokerCut:
+			node = c.Node
+		default:
+			continue
+		}
+		if !hit(node) {
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
 func (a *act) add(kind, one, many string, after time.Duration) {
@@ -108,6 +157,36 @@ func (m *Model) acts() []act {
 	}
 	slices.SortStableFunc(rows, func(a, b act) int { return a.at.Compare(b.at) })
 	return rows
+}
+
+// actID tells rows apart.
+type actID struct {
+	what string
+	at   time.Time
+}
+
+func (a act) is(id actID) bool { return a.what == id.what && a.at.Equal(id.at) }
+
+// actAt is the place of the selected row among these, -1 if there is none. The newest stays selected when another one comes; any other selection stays with
+// its row.
+func (m *Model) actAt(acts []act) int {
+	if m.timeAt > 0 {
+		if i := slices.IndexFunc(acts, func(a act) bool { return a.is(m.timeOn) }); i >= 0 {
+			m.timeAt = len(acts) - 1 - i
+		}
+	}
+	m.timeAt = max(0, min(m.timeAt, len(acts)-1))
+	return len(acts) - 1 - m.timeAt
+}
+
+// moveTime moves the selection by n rows towards older ones.
+func (m *Model) moveTime(n int) {
+	acts := m.acts()
+	m.actAt(acts)
+	if m.timeAt = max(0, min(m.timeAt+n, len(acts)-1)); len(acts) > 0 {
+		a := acts[len(acts)-1-m.timeAt]
+		m.timeOn = actID{a.what, a.at}
+	}
 }
 
 // followed is what followed an act. Only rows that are drawn are asked: a session has hundreds.
@@ -164,7 +243,7 @@ func (m *Model) renderTimeline(w, h int) []string {
 		indent = 1
 	}
 	lines := m.timelineBars(acts, w, h)
-	from := max(0, len(acts)-m.timeAt-1)
+	from := m.actAt(acts)
 	if lines != nil {
 		from--
 	}
@@ -222,8 +301,8 @@ func (a act) failed(s Styles) string { return s.Bad.Render("failed: " + safe(a.e
 // for all of them, or nothing to draw.
 func (m *Model) timelineBars(acts []act, w, h int) []string {
 	s := m.styles
-	at := len(acts) - m.timeAt - 1
-	if at < 0 || at >= len(acts) || acts[at].fault == nil || w < 90 {
+	at := m.actAt(acts)
+	if at < 0 || acts[at].fault == nil || w < 90 {
 		return nil
 	}
 	a := acts[at]
@@ -250,14 +329,14 @@ func (m *Model) timelineBars(acts []act, w, h int) []string {
 // follows is still to come.
 func (m *Model) inspectFault() tea.Cmd {
 	acts := m.acts()
-	i := len(acts) - m.timeAt - 1
-	if i < 0 || i >= len(acts) {
+	i := m.actAt(acts)
+	if i < 0 {
 		return nil
 	}
-	what, at := acts[i].what, acts[i].at
-	m.overlay = &overlay{title: what, live: func() []string {
+	id := actID{acts[i].what, acts[i].at}
+	m.overlay = &overlay{title: id.what, live: func() []string {
 		for _, a := range m.acts() {
-			if a.what == what && a.at.Equal(at) {
+			if a.is(id) {
 				return m.actLines(a)
 			}
 		}

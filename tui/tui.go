@@ -92,6 +92,8 @@ type Model struct {
 	series   map[string]*series // by service: how it went lately
 	sparked  time.Time
 	timeline timeline
+	timeAt   int              // the selected row of its pane, from the newest on
+	timeOn   actID            // that row; newer ones come before it
 	faults   []drill.Timeline // as measured, oldest first
 	marked   time.Time        // the last of faults that is marked in the tails
 	open     bool             // the last of faults was not over yet
@@ -105,7 +107,7 @@ type Model struct {
 	lastOrder lastCheckout
 	load      loadState
 
-	nodeAt, partAt, timeAt int
+	nodeAt, partAt         int
 	parts                  partList
 	topicAt                int
 	view                   view // of pane 6
@@ -339,14 +341,20 @@ func (m *Model) observe(s *watch.State) {
 	}
 	changes := watch.Diff(m.state, s)
 	m.settled = m.settled || m.state != nil && (known(m.state) || m.last.Verb != "")
-	if m.settled && !m.near(s.At) {
-		m.timeline.observe(changes, s.At)
+	if m.settled {
+		m.observeChanges(changes, s.At)
 	}
-	first := m.state == nil
+	first, group := m.state == nil, ""
+	if !first && m.groupAt < len(m.state.Groups) {
+		group = m.state.Groups[m.groupAt].Name
+	}
 	m.state = s
 	m.nodeAt = max(0, min(m.nodeAt, len(s.Nodes)-1)) // some may have gone
 	news := len(s.Others) != len(m.parts.others) || len(s.Others) > 0 && &s.Others[0] != &m.parts.others[0]
 	m.refreshParts()
+	if i := slices.IndexFunc(s.Groups, func(g watch.Group) bool { return g.Name == group }); i >= 0 {
+		m.groupAt = i // the selection stays with its group
+	}
 	m.groupAt = max(0, min(m.groupAt, len(s.Groups)-1))
 	m.voterAt = max(0, min(m.voterAt, len(s.Quorum.Voters)+len(s.Quorum.Observers)-1))
 	if m.contents() != m.content {
@@ -594,7 +602,7 @@ func (m *Model) moveBy(n int) tea.Cmd {
 		across, down := chartGrid(m.layout[paneCharts].w-2, m.layout[paneCharts].h-2)
 		m.charts.at = clamp(m.charts.at, len(charts())-across*down+1)
 	case m.focus == paneTimeline:
-		m.timeAt = clamp(m.timeAt, len(m.acts()))
+		m.moveTime(n)
 	case m.focus == paneServices:
 		m.staff.at = clamp(m.staff.at, len(m.staff.rows))
 	}
