@@ -169,6 +169,10 @@ func TestTopicsAreReadByPages(t *testing.T) {
 	s.has("PAUSED") // the end was reached; the view stays
 	s.press("f")
 	s.has("LIVE")
+	s.tell("order crashed", "crash order")
+	if last := s.tail().ring.at(s.tail().ring.next - 1); last.mark != "order crashed" {
+		t.Error("a fault of now is not marked in a topic that grows as it happens now")
+	}
 	if len(log.opened) != 1 {
 		t.Error("a tail that had reached the end was opened anew")
 	}

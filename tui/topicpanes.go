@@ -267,7 +267,7 @@ func (t *tailPane) readMore() {
 func (m *Model) markable() []*tailPane {
 	list := m.flow()
 	for _, t := range m.tails {
-		if t.own != nil && t.own.from.IsEnd() {
+		if t.own != nil && !t.own.paged { // also one that was read from elsewhere up to its end
 			list = append(list, t)
 		}
 	}
