@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -40,6 +41,7 @@ type clusters struct {
 	list     []Provider
 	at       int // the selected one
 	line     int // where that begins
+	wanted   string // to be selected when it is known what there is; empty for none
 }
 
 type (
@@ -68,6 +70,33 @@ func (m *Model) takeClusters(msg clustersMsg) {
 		c.at = max(0, slices.IndexFunc(msg.list, func(p Provider) bool { return !p.Now && p.Lacks == "" && p.Name != c.provider }))
 	}
 	c.list, c.looking = msg.list, false
+	if c.wanted != "" {
+		if at := slices.IndexFunc(c.list, func(p Provider) bool { return p.Name == c.wanted }); at >= 0 {
+			c.at = at
+			m.showChoice()
+		} else {
+			m.say(true, fmt.Sprintf("no brokers come from %q: here is where they can come from", c.wanted))
+		}
+		c.wanted = ""
+	}
+}
+
+func offerClusters(m *Model, before []string) (list []candidate) {
+	for _, p := range m.clusters.list {
+		if len(before) == 0 {
+			list = append(list, candidate{p.Name, p.What})
+		}
+	}
+	return list
+}
+
+// clustersWord opens the list at a provider: what it costs to change over is said there, and enter does it.
+func clustersWord(m *Model, rest string) (tea.Cmd, error) {
+	if !canSwitch(m) {
+		return nil, errors.New("these brokers cannot be changed for others from here")
+	}
+	m.clusters.wanted = rest
+	return m.openClusters(), nil
 }
 
 // clustersKey moves in the list and changes over.

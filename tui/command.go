@@ -46,7 +46,7 @@ func (m *Model) openCommand(text string) tea.Cmd {
 	c.input.CursorEnd()
 	m.command = c
 	m.suggest()
-	return c.input.Focus()
+	return tea.Batch(c.input.Focus(), m.readOffers())
 }
 
 func (m *Model) commandKey(k tea.KeyPressMsg) tea.Cmd {
@@ -62,13 +62,16 @@ func (m *Model) commandKey(k tea.KeyPressMsg) tea.Cmd {
 		c.choose(1)
 		if c.chosen < 0 { // it was completed, and something else may follow
 			m.suggest()
+			return m.readOffers()
 		}
 	case "shift+tab":
 		c.choose(-1)
 	case "up", "ctrl+p":
 		m.recall(-1)
+		return m.readOffers()
 	case "down", "ctrl+n":
 		m.recall(1)
+		return m.readOffers()
 	default:
 		return m.typeCommand(k)
 	}
@@ -86,11 +89,17 @@ func (m *Model) typeCommand(msg tea.Msg) (cmd tea.Cmd) {
 	if c.input.Value() != before {
 		c.err, c.past = "", len(m.said)
 		m.suggest()
-		if strings.HasPrefix(c.input.Value(), "topic ") && m.now().Sub(m.picker.read) > topicsEvery {
-			return tea.Batch(cmd, m.readTopics())
-		}
+		return tea.Batch(cmd, m.readOffers())
 	}
 	return cmd
+}
+
+// readOffers has the topics read that the line may be completed to, however it came to be about one.
+func (m *Model) readOffers() tea.Cmd {
+	if !strings.HasPrefix(m.command.input.Value(), "topic ") || m.now().Sub(m.picker.read) <= topicsEvery {
+		return nil
+	}
+	return m.readTopics()
 }
 
 // runCommand does what the line says. What cannot be done stays to be mended.

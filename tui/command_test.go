@@ -5,11 +5,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/exp/golden"
 
 	"kassa/kafkaops"
+	"kassa/kafkaops/tail"
 	"kassa/services"
 	"kassa/services/load"
 )
@@ -142,6 +144,104 @@ func TestWhatCannotBeSaid(t *testing.T) {
 		}
 		s.press("esc")
 		s.hasNot("tab completes")
+	}
+}
+
+// What is set in overlays with keys has words too: a ramp, customers who wait, a drill, other brokers.
+func TestWordsForWhatOverlaysDo(t *testing.T) {
+	s := newStage(t, 120, 40)
+	d := newSchool(s)
+	think := s.load.plan.Think
+	for line, want := range map[string]load.Plan{
+		"ramp 2,000 45s":       {On: true, Rate: 2000, Over: 45 * time.Second, Customers: 20, Think: think},
+		"ramp 300/s":           {On: true, Rate: 300, Over: 30 * time.Second, Customers: 20, Think: think},
+		"ramp":                 {On: true, Rate: 500, Over: 30 * time.Second, Customers: 20, Think: think},
+		"load closed 50 2s":    {On: true, Mode: load.Closed, Rate: 50, Customers: 50, Think: 2 * time.Second},
+		"load closed 1,000 0s": {On: true, Mode: load.Closed, Rate: 50, Customers: 1000},
+		"load closed":          {On: true, Mode: load.Closed, Rate: 50, Customers: 20, Think: think},
+	} {
+		s.load = newLoadState(50)
+		if s.says(line); s.plan != want {
+			t.Errorf("%s: the load is %+v, want %+v", line, s.plan, want)
+		}
+	}
+	s.load = newLoadState(50)
+	before := s.load.plan
+	for line, says := range map[string]string{
+		"ramp fast":          `is a number from 1 to 50,000, not "fast"`,
+		"ramp 5 0s":          `the time of a ramp is from 1.0 s to 10 m, such as 2s or 1m, not "0s"`,
+		"ramp 5 5 5":         `such as ramp 500 30s, not "5 5 5"`,
+		"load closed 0":      `how many customers come is a number from 1 to 10,000, not "0"`,
+		"load closed 5 -1s":  `is from 0 ms to 10 m, such as 2s or 1m, not "-1s"`,
+		"load closed 5 5 5":  `such as load closed 50 2s, not "5 5 5"`,
+		"drill":              "which drill? drills lists them",
+		"drill of-no-kind":   `there is no drill "of-no-kind"`,
+		"drill network-cut":  "broker 1 has no network of its own",
+		"clusters elsewhere": "cannot be changed for others from here",
+	} {
+		s.says(line)
+		if s.command == nil || !strings.Contains(strings.ToLower(s.command.err), strings.ToLower(says)) {
+			t.Errorf("%q does not say %q:\n%s", line, says, s.screen())
+		}
+		s.press("esc")
+	}
+	if s.load.plan != before || len(d.ran) > 0 {
+		t.Errorf("what cannot be done changed the load to %+v, ran %q", s.load.plan, d.ran)
+	}
+	s.says("drill leader-kill")
+	s.has("Run leader-kill?")
+	s.press("n")
+	s.has("enter run")
+	s.press("esc", ":")
+	s.types("drill lea")
+	s.press("tab")
+	if got := s.command.input.Value(); got != "drill leader-kill " {
+		t.Errorf("completed to %q", got)
+	}
+
+	c := newChoice(t, 120, 40)
+	c.says("clusters compose")
+	c.has("▶ compose")
+	c.press("esc")
+	c.says("clusters moon")
+	c.has(`no brokers come from "moon"`)
+	if len(c.changed) > 0 {
+		t.Errorf("changed to %q unasked", c.changed)
+	}
+}
+
+// However the line comes to be about a topic, the topics are read.
+func TestTopicsAreReadForTheLine(t *testing.T) {
+	for name, keys := range map[string][]string{"typed": {"t", "o", "p", "i", "c", "space"}, "completed": {"t", "o", "p", "tab"}, "recalled": {"up"}} {
+		s := newStage(t, 120, 40).story()
+		log := library(s)
+		s.said = []string{"topic c"}
+		s.press(":")
+		log.topics = append(log.topics, tail.Topic{Name: "cold"})
+		s.press(keys...)
+		if !s.picker.asking {
+			t.Errorf("%s: nobody asks for the topics", name)
+		}
+		s.send(topicsMsg{number: s.picker.number, topics: log.topics})
+		if s.command == nil || !slices.ContainsFunc(s.command.offers, func(c candidate) bool { return c.text == "cold" }) {
+			t.Errorf("%s: offered are %+v", name, s.command.offers)
+		}
+	}
+}
+
+// A pane is hidden in words as with its key.
+func TestHideInWords(t *testing.T) {
+	s := newStage(t, 120, 40).open()
+	s.send(stateMsg{s.cluster()})
+	s.says("hide email")
+	s.has("email is hidden: 4 opens it for now, V shows it again")
+	for _, name := range paneNames() {
+		s.says("hide " + name) // but email, which is shown again
+	}
+	s.says("hide email")
+	s.has("This is the last pane: it stays")
+	if s.look.hides(paneEmail) || len(s.look.Hidden) != len(paneNames())-1 {
+		t.Errorf("hidden are %q", s.look.Hidden)
 	}
 }
 

@@ -2,7 +2,9 @@ package tui
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -86,6 +88,45 @@ func (m *Model) openDrills() tea.Cmd {
 	d.overlay = &overlay{title: "drills", live: m.drillLines, press: m.drillKey}
 	m.overlay = d.overlay
 	return nil
+}
+
+func offerDrills(m *Model, before []string) (list []candidate) {
+	if len(before) > 0 || !hasDrills(m) {
+		return nil
+	}
+	for _, d := range m.backend.Drills.List() {
+		note := d.About
+		if d.Refused != "" {
+			note = "not here: " + d.Refused
+		}
+		list = append(list, candidate{d.Name, note})
+	}
+	return list
+}
+
+// drillWord opens the list at a drill, with the question whether to run it.
+func drillWord(m *Model, rest string) (tea.Cmd, error) {
+	switch {
+	case m.backend == nil:
+		return nil, errNotReady
+	case m.backend.Drills == nil:
+		return nil, errors.New("no drill can be run from here")
+	case m.drilling():
+		return nil, errors.New(m.drills.run.name + " is under way: one at a time")
+	}
+	list := m.backend.Drills.List()
+	at := slices.IndexFunc(list, func(d Drill) bool { return d.Name == rest })
+	switch {
+	case rest == "":
+		return nil, errors.New("which drill? drills lists them")
+	case at < 0:
+		return nil, fmt.Errorf("there is no drill %q: drills lists what there is", rest)
+	case list[at].Refused != "":
+		return nil, errors.New(list[at].Refused)
+	}
+	cmd := m.openDrills()
+	m.drills.at, m.drills.looking, m.drills.asking = at, false, true
+	return cmd, nil
 }
 
 func (r *drillRun) isOver() bool {

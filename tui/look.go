@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -118,7 +119,7 @@ func (m *Model) turnLayout(by int, tell bool) tea.Cmd {
 	l.Layout = turn(Layouts(), l.Layout, by)
 	m.zoomed, m.cameFrom = false, 0
 	if tell {
-		m.say(false, "layout "+string(l.Layout)+": "+l.Layout.words())
+		m.say(false, "layout "+string(l.Layout)+m.afterTheTour()+": "+l.Layout.words())
 	}
 	return m.setLook(l)
 }
@@ -159,16 +160,36 @@ func (m *Model) toggleHidden() tea.Cmd {
 		m.say(true, "this topic was opened with t: x closes it")
 		return nil
 	}
+	cmd, err := m.hide(p)
+	if err != nil {
+		m.say(true, err.Error())
+	}
+	return cmd
+}
+
+var errLastPane = errors.New("this is the last pane: it stays")
+
+// hide hides a pane, or shows it again.
+func (m *Model) hide(p paneID) (tea.Cmd, error) {
 	l, ok := m.toggled(p)
 	if !ok {
-		m.say(true, "this is the last pane: it stays")
-		return nil
+		return nil, errLastPane
 	}
-	m.zoomed, m.cameFrom = false, 0
+	if p == m.focus {
+		m.zoomed, m.cameFrom = false, 0
+	}
 	if l.hides(p) {
-		m.say(false, fmt.Sprintf("%s is hidden: %s opens it for now, V shows it again", p, p.key()))
+		m.say(false, fmt.Sprintf("%s is hidden%s: %s opens it for now, V shows it again", p, m.afterTheTour(), p.key()))
 	}
-	return m.setLook(l)
+	return m.setLook(l), nil
+}
+
+// afterTheTour is what is to be added to a sentence about the layout: the tour speaks of panes that may be hidden, and has its own.
+func (m *Model) afterTheTour() string {
+	if m.tour.open {
+		return " after the tour"
+	}
+	return ""
 }
 
 // toggled is the look with a pane hidden or shown; false if nothing would be left of the layout.

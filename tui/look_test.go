@@ -192,3 +192,17 @@ func TestLookBesideTheTour(t *testing.T) {
 		s.press("j")
 	}
 }
+
+// The tour has a layout of its own: what is chosen meanwhile is for later, and said to be.
+func TestALookThatIsChosenInTheTour(t *testing.T) {
+	s := newStage(t, 120, 40).open()
+	s.send(stateMsg{s.cluster()})
+	s.press("T", "w")
+	s.has("layout side after the tour: tails side by side")
+	s.press("5", "H")
+	s.has("brokers is hidden after the tour: 5 opens it for now")
+	s.press("T", "w")
+	s.has("layout stack: tails one above another")
+	s.press("3", "H")
+	s.has("order is hidden: 3 opens it for now")
+}

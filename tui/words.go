@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -38,6 +39,8 @@ func words(keys []action) []word {
 		faultWord("restart", "stop and start a broker", kafkaops.Restart, canStop),
 		faultWord("cut", "cut a broker off its network", kafkaops.Cut, alive),
 		faultWord("reconnect", "give a broker its network back", kafkaops.Reconnect, func(n watch.Node) bool { return n.Process == kafkaops.ProcessCut }),
+		{name: "drill", args: "NAME", does: "faults by a script, with a verdict", offer: offerDrills, do: drillWord},
+		{name: "clusters", args: "[NAME]", does: "where the brokers come from, and others", offer: offerClusters, do: clustersWord},
 		{name: "elect", do: wholeCluster(kafkaops.Elect)},
 		{name: "rolling", do: wholeCluster(kafkaops.Rolling)},
 		{name: "controller", do: plain((*Model).toController)},
@@ -48,7 +51,8 @@ func words(keys []action) []word {
 		{name: "scale", args: "SERVICE N", does: "instances of a service, 1 to 6", offer: offerScale, do: scaleWord},
 		{name: "delivery", args: "[NAME]", offer: offerDeliveries, do: deliveryWord},
 
-		{name: "load", args: "[on|off|RATE]", does: "orders a second, or on and off", offer: fixed("on", "off", "50", "200", "1000"), do: loadWord},
+		{name: "load", args: "[on|off|RATE|closed N]", does: "orders a second, or on and off; customers who wait", offer: offerLoad, do: loadWord},
+		{name: "ramp", args: "[RATE [TIME]]", does: "the load, evenly, to orders a second", offer: offerRamp, do: rampWord},
 		{name: "burst", args: "[N]", does: "N orders at once", do: burstWord},
 		{name: "user", args: "[NAME]", does: "who checks out", do: func(m *Model, rest string) (tea.Cmd, error) {
 			if rest == "" {
@@ -164,9 +168,11 @@ func loadWord(m *Model, rest string) (tea.Cmd, error) {
 		return nil, errNotReady
 	}
 	p := &m.load.plan
-	switch rest {
-	case "on", "off":
+	switch first, more, _ := strings.Cut(rest, " "); {
+	case rest == "on", rest == "off":
 		p.On, p.Over = rest == "on", 0
+	case first == "closed":
+		return closedWord(m, strings.Fields(more))
 	default:
 		rate, err := wholeNumber(strings.TrimSuffix(rest, "/s"), "the load, in orders a second,", 1, load.MaxRate)
 		if err != nil {
@@ -175,6 +181,87 @@ func loadWord(m *Model, rest string) (tea.Cmd, error) {
 		p.On, p.Mode, p.Rate, p.Over = true, load.Open, rate, 0
 	}
 	return m.applyLoad(), nil
+}
+
+// closedWord has customers come who wait for an answer and think before they come again: how many, and how long they think. What is not said stays as it was.
+func closedWord(m *Model, args []string) (tea.Cmd, error) {
+	next := m.load.plan
+	next.On, next.Mode, next.Over = true, load.Closed, 0
+	var err error
+	switch len(args) {
+	case 2:
+		if next.Think, err = duration(args[1], "the time that customers think", 0, load.MaxThink); err != nil {
+			return nil, err
+		}
+		fallthrough
+	case 1:
+		if next.Customers, err = wholeNumber(args[0], "how many customers come", 1, load.MaxCustomers); err != nil {
+			return nil, err
+		}
+	case 0:
+	default:
+		return nil, fmt.Errorf("load closed CUSTOMERS THINK, such as load closed 50 2s, not %q", strings.Join(args, " "))
+	}
+	m.load.plan = next
+	return m.applyLoad(), nil
+}
+
+// rampWord takes the load to a rate over some time; without them to what the load options say.
+func rampWord(m *Model, rest string) (tea.Cmd, error) {
+	if m.backend == nil {
+		return nil, errNotReady
+	}
+	target, over := m.load.target, m.load.over
+	var err error
+	switch args := strings.Fields(rest); len(args) {
+	case 2:
+		if over, err = duration(args[1], "the time of a ramp", time.Second, load.MaxRamp); err != nil {
+			return nil, err
+		}
+		fallthrough
+	case 1:
+		if target, err = wholeNumber(strings.TrimSuffix(args[0], "/s"), "the load, in orders a second,", 1, load.MaxRate); err != nil {
+			return nil, err
+		}
+	case 0:
+	default:
+		return nil, fmt.Errorf("ramp RATE TIME, such as ramp 500 30s, not %q", rest)
+	}
+	m.load.target, m.load.over = target, over
+	return m.ramp(), nil
+}
+
+// duration reads a time from least to most, as 30s or 2m.
+func duration(text, what string, least, most time.Duration) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < least || d > most {
+		return 0, fmt.Errorf("%s is from %s to %s, such as 2s or 1m, not %q", what, age(least), age(most), text)
+	}
+	return d, nil
+}
+
+func offerLoad(_ *Model, before []string) []candidate {
+	switch {
+	case len(before) == 0:
+		return append(fixed("on", "off", "50", "200", "1000")(nil, nil), candidate{"closed", "customers who wait for an answer: closed N THINK"})
+	case before[0] != "closed":
+		return nil
+	case len(before) == 1:
+		return fixed("20", "100", "500")(nil, nil)
+	case len(before) == 2:
+		return fixed("0s", "1s", "5s")(nil, nil)
+	}
+	return nil
+}
+
+func offerRamp(_ *Model, before []string) []candidate {
+	switch len(before) {
+	case 0:
+		return fixed("200", "500", "2000")(nil, nil)
+	case 1:
+		return fixed("10s", "30s", "2m")(nil, nil)
+	}
+	return nil
 }
 
 func burstWord(m *Model, rest string) (tea.Cmd, error) {
@@ -283,7 +370,7 @@ func hideWord(m *Model, rest string) (tea.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.setLook(m.look.toggled(p)), nil
+	return m.hide(p)
 }
 
 func themeWord(m *Model, rest string) (tea.Cmd, error) {
