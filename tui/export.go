@@ -18,7 +18,7 @@ import (
 	"kassa/kafkaops/watch"
 )
 
-// What the focused pane shows, as a file: a line of JSON for each of its rows.
+// What the focused pane shows, or a list on top of it, as a file: a line of JSON for each of its rows. What the lines hold is in exportlines.go.
 
 // exported is what goes into a file.
 type exported struct {
@@ -28,22 +28,30 @@ type exported struct {
 	lines []any
 }
 
-// toExport is what the focused pane shows. The lines share memory with the screen that is only read.
+// toExport is what the focused pane shows, or what is on top of it. The lines share memory with the screen that is only read.
 func (m *Model) toExport() (exported, error) {
 	t := m.tail()
 	switch {
+	case m.canExportOnTop():
+		return m.exportOnTop(), nil
 	case t != nil:
 		return t.toExport(), nil
 	case m.focus == paneTimeline:
 		return m.exportTimeline(), nil
+	case m.focus == paneCheckout:
+		return m.exportCart(), nil
+	case m.focus == paneServices:
+		return exportAll("services", "service", m.staff.rows, m.exportService), nil
+	case m.focus == paneAnalytics:
+		return m.exportSales(), nil
+	case m.focus == paneCharts:
+		return m.exportCharts(), nil
 	case m.state == nil:
 		return exported{}, errNoPicture
 	case m.focus == paneBrokers:
 		return exportAll("brokers", "broker", m.state.Nodes, exportNode), nil
-	case m.focus == panePartitions:
-		return m.exportView(), nil
 	}
-	return exported{}, fmt.Errorf("what can be exported: a tail (2, 3, 4, O), the brokers (5), the views of pane 6, and the timeline (7)")
+	return m.exportView(), nil
 }
 
 func exportAll[T any](of, noun string, list []T, line func(T) any) exported {
@@ -99,13 +107,7 @@ func exportRecord(r tail.Record) any {
 		ValueBytes: r.Size, Truncated: r.Size > len(r.Value), Transactional: r.Transactional, ProducerID: r.ProducerID, Headers: []exportedHeader{},
 	}
 	out.Key, out.KeyBase64 = textOr(r.Key)
-	if r.Value != nil {
-		if utf8.Valid(r.Value) && json.Valid(r.Value) {
-			out.Value = r.Value
-		} else {
-			out.ValueText, out.ValueBase64 = textOr(r.Value)
-		}
-	}
+	out.Value, out.ValueText, out.ValueBase64 = valueOr(r.Value)
 	for _, h := range r.Headers {
 		v := exportedHeader{Key: h.Key, Truncated: h.Size > len(h.Value)}
 		v.Value, v.ValueBase64 = textOr(h.Value)
@@ -292,7 +294,7 @@ func (m *Model) export(e exported, file string, overwrite bool) tea.Cmd {
 			msg.old = nil
 		}
 		msg.bytes, msg.err = writeLines(path, e.lines, overwrite)
-		if errors.Is(msg.err, fs.ErrExist) { // somebody was faster
+		if errors.Is(msg.err, fs.ErrExist) && !overwrite { // somebody was faster
 			msg.old, _ = os.Lstat(path)
 		}
 		return msg
@@ -316,17 +318,13 @@ func exportPath(dir, file string) (string, error) {
 
 // writeLines writes a new file, or puts another one in the place of an old one that stays until the new one is whole.
 func writeLines(path string, lines []any, overwrite bool) (size int64, err error) {
-	to := path
-	if overwrite {
-		to = path + ".new"
-	}
-	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	f, err := newFile(path, overwrite)
 	if err != nil {
 		return 0, err
 	}
 	defer func() {
 		if err != nil {
-			_ = os.Remove(to)
+			_ = os.Remove(f.Name())
 		}
 	}()
 	w := bufio.NewWriter(f)
@@ -343,9 +341,24 @@ func writeLines(path string, lines []any, overwrite bool) (size int64, err error
 		}
 	}
 	if err = errors.Join(err, f.Close()); err == nil && overwrite {
-		err = os.Rename(to, path)
+		err = os.Rename(f.Name(), path)
 	}
 	return size, err
+}
+
+// newFile is a file that nobody had: the one of this name, or one beside it that whoever may read that one may read.
+func newFile(path string, beside bool) (*os.File, error) {
+	if !beside {
+		return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return nil, err
+	}
+	if old, err := os.Stat(path); err == nil {
+		_ = f.Chmod(old.Mode().Perm()) // some file systems know no such thing
+	}
+	return f, nil
 }
 
 // apply implements result.

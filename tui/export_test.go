@@ -3,13 +3,16 @@ package tui
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"kassa/kafkaops/tail"
 	"kassa/kafkaops/watch"
+	"kassa/services/deadletters"
 	"kassa/services/events"
 )
 
@@ -142,7 +145,7 @@ func TestExportOverwritesNothingUnasked(t *testing.T) {
 	}
 }
 
-// The timeline, the brokers and each view of pane 6 are exported too; of other panes it is said that they are not.
+// The timeline, the brokers and each view of pane 6 are exported too.
 func TestExportTheCluster(t *testing.T) {
 	s := newStage(t, 140, 40).story()
 	s.cfg.ExportDir = t.TempDir()
@@ -180,14 +183,93 @@ func TestExportTheCluster(t *testing.T) {
 	if q := read("v", "quorum", 3); q["id"] != 1.0 || q["voter"] != true || q["lastFetch"] != nil {
 		t.Errorf("the replica is %v", q)
 	}
-	s.press("1")
-	s.says("export checkout")
-	s.has("What can be exported: a tail")
-	s.press("esc", "E")
-	s.saidNow("what can be exported")
 	empty := newStage(t, 140, 40)
 	empty.press("5", "E")
 	empty.saidNow(errNoPicture.Error())
+}
+
+// So are the panes of the shop, and the lists on top of the panes.
+func TestExportTheShop(t *testing.T) {
+	s := newStage(t, 140, 40)
+	g := newGraves(s, 3)
+	g.letters[0].Source, g.letters[0].Value, g.letters[0].Key = deadletters.Place{}, []byte{0xff}, nil
+	s.lived()
+	s.backend.DeadLetters = g
+	s.cfg.ExportDir = t.TempDir()
+	s.counting()
+	box := withMail(s, 3)
+	box.mails[1].Again = true
+	read := func(keys []string, of string, want int) map[string]any {
+		t.Helper()
+		s.clock = s.clock.Add(time.Second) // the name has the time in it
+		s.press(keys...)
+		s.press("E")
+		all := jsonLines(t, filepath.Join(s.cfg.ExportDir, fmt.Sprintf("kassa-%s-%s.ndjson", of, s.clock.Format("20060102T150405"))))
+		if len(all) != want {
+			t.Fatalf("%s: %d lines, want %d", of, len(all), want)
+		}
+		return all[0]
+	}
+	if p := read([]string{"1"}, "products", 3); p["name"] != "T-Shirt" || p["price"] != 1999.9 || p["wanted"] != 1.0 || p["user"] != "guest" {
+		t.Errorf("the product is %v", p)
+	}
+	s.saidNow("3 products written to")
+	if v := read([]string{"8"}, "services", 4); v["service"] != "payment" || v["state"] != "running" || v["handled"] != float64(s.figs.Accepted) {
+		t.Errorf("the service is %v", v)
+	}
+	if e := read([]string{"9"}, "analytics", 60); e["topic"] != events.PaymentSuccessful || e["amount"] != 6949.7 || e["offset"] != 1000.0 || e["orderId"] != nil {
+		t.Errorf("the event is %v", e)
+	}
+	if c := read([]string{"0"}, "charts", 60); c["acked"] != nil || c["time"] == nil || c["lag:order"] == nil || c["leads:1"] == nil {
+		t.Errorf("the second is %v", c) // in which nobody had looked long enough to tell a rate
+	}
+	if e := read([]string{"m"}, "inbox", 3); e["number"] != 3.0 || e["to"] != "user-3@customers.kassa.invalid" || e["messageId"] != "<3@kassa.invalid>" || e["again"] != false {
+		t.Errorf("the mail is %v", e)
+	}
+	s.saidNow("3 mails of inbox written to")
+	s.has("are kept") // the list is still there
+	l := read([]string{"esc", "D"}, "dead_letters", 3)
+	if l["source"] != "" || l["valueBase64"] != "/w==" || l["value"] != nil || l["key"] != nil || l["service"] != "order" || l["retried"] != nil {
+		t.Errorf("the dead letter is %v", l)
+	}
+	s.saidNow("3 dead letters written to")
+	s.press("esc")
+	s.come(event(events.PaymentSuccessful, followedID, 42, 0), event(events.OrderSuccessful, followedID, 40, 55*time.Millisecond))
+	if h := read([]string{"2", "enter"}, "checkout_7f3a0000", 2); h["topic"] != events.PaymentSuccessful || h["key"] != followedID || h["offset"] != 42.0 {
+		t.Errorf("the hop is %v", h)
+	}
+	s.saidNow("2 events of checkout 7f3a0000 written to")
+}
+
+// What else is in the directory keeps nobody from overwriting a file, and is left alone; the new file may be read by whom the old one might.
+func TestExportOverwritesOnce(t *testing.T) {
+	s := newStage(t, 120, 40).story()
+	s.cfg.ExportDir = t.TempDir()
+	path := filepath.Join(s.cfg.ExportDir, "mine")
+	for _, name := range []string{path, path + ".new"} {
+		if err := os.WriteFile(name, []byte("precious"), 0o640); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.press("2")
+	s.says("export mine")
+	s.press("y")
+	s.saidNow("15 records of payment-successful written to mine")
+	if s.overlay != nil {
+		t.Errorf("it is asked again: %s", s.screen())
+	}
+	if all := jsonLines(t, path); len(all) != 15 {
+		t.Errorf("%d lines", len(all))
+	}
+	if st, err := os.Stat(path); err != nil || st.Mode().Perm() != 0o640 {
+		t.Errorf("%v, %v", st.Mode(), err)
+	}
+	if b, _ := os.ReadFile(path + ".new"); string(b) != "precious" {
+		t.Errorf("the other file holds %q", b)
+	}
+	if files, _ := os.ReadDir(s.cfg.ExportDir); len(files) != 2 {
+		t.Errorf("%v is left", files)
+	}
 }
 
 // The name of a file comes from a topic's only as far as that is harmless.

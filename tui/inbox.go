@@ -27,6 +27,7 @@ type Mail interface {
 type inbox struct {
 	at      int64 // number of the selected mail; 0 follows the newest
 	reading bool
+	overlay *overlay // the list; another overlay, or nil: it is closed
 }
 
 func hasMail(m *Model) bool { return m.backend != nil && m.backend.Mail != nil }
@@ -36,8 +37,14 @@ func (m *Model) noMail() bool { return hasMail(m) && m.backend.Mail.Stats().Mode
 
 func (m *Model) openInbox() tea.Cmd {
 	m.inbox = inbox{}
-	m.overlay = &overlay{title: "inbox", live: m.inboxLines, press: m.inboxKey}
+	m.showInbox()
 	return nil
+}
+
+func (m *Model) showInbox() {
+	m.inbox.reading = false
+	m.inbox.overlay = &overlay{title: "inbox", live: m.inboxLines, press: m.inboxKey}
+	m.overlay = m.inbox.overlay
 }
 
 // inboxKey moves in the list, opens a mail and comes back from it.
@@ -45,8 +52,7 @@ func (m *Model) inboxKey(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	in := &m.inbox
 	if in.reading {
 		if key.Matches(k, bind("esc q enter", "", "")) {
-			in.reading = false
-			m.overlay = &overlay{title: "inbox", live: m.inboxLines, press: m.inboxKey}
+			m.showInbox()
 			return nil, true
 		}
 		return nil, false

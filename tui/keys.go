@@ -275,6 +275,9 @@ func (m *Model) hintsOnTop() (list []action) {
 		if m.overlay.copy != "" {
 			add("y", "copy")
 		}
+		if m.canExportOnTop() {
+			add("E", "export")
+		}
 		add("esc", "back")
 	}
 	add("ctrl+c", "quit")

@@ -330,6 +330,8 @@ func (m *Model) overlayKey(k tea.KeyPressMsg) tea.Cmd {
 		return tea.SetClipboard(o.copy)
 	case key.Matches(k, bind("c", "", "")) && m.canBuyOnTop():
 		return m.checkout()
+	case key.Matches(k, bind("E", "", "")) && m.canExportOnTop():
+		return exportPane(m)
 	}
 	return nil
 }
