@@ -216,6 +216,11 @@ func (a action) whyNot(m *Model) error {
 	return fmt.Errorf("%s is not possible now", a.word)
 }
 
+const filterNote = "   enter keeps it, esc clears it"
+
+// filterWidth is what a filter has of a line of w cells.
+func filterWidth(w int) int { return max(w-len(filterNote)-3, 10) }
+
 // hints is the last line: the keys that work here and now, as many as fit, quit always among them.
 func (m *Model) hints(w int) string {
 	s := m.styles
@@ -227,7 +232,8 @@ func (m *Model) hints(w int) string {
 	case m.command != nil:
 		return m.command.line(s, w)
 	case m.filtering:
-		return fit(" "+m.filter.View()+s.Dim.Render("   enter keeps it, esc clears it"), w)
+		m.filter.SetWidth(filterWidth(w))
+		return fit(" "+m.filter.View()+s.Dim.Render(filterNote), w)
 	}
 	if m.notice.text != "" {
 		style := s.Text

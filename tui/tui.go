@@ -220,12 +220,10 @@ func (m *Model) update(msg tea.Msg) (tea.Model, tea.Cmd) {
 			return m, m.field.update(pasted(msg))
 		}
 		if m.filtering {
-			cmd := typed(&m.filter, pasted(msg))
-			m.applyFilter()
-			return m, cmd
+			return m, m.typeFilter(pasted(msg))
 		}
 	case tea.MouseClickMsg:
-		if p := m.layout.at(msg.X, msg.Y); p != 0 && m.overlay == nil && m.question == nil && !m.filtering {
+		if p := m.layout.at(msg.X, msg.Y); p != 0 && m.overlay == nil && m.question == nil && !m.typing() {
 			m.focusOn(p)
 			m.clickRow(p, msg.Y)
 		}
@@ -278,10 +276,8 @@ func (m *Model) update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		if m.field != nil { // its cursor
 			return m, m.field.update(msg)
 		}
-		if m.filtering { // the cursor of the text field
-			var cmd tea.Cmd
-			m.filter, cmd = m.filter.Update(msg)
-			return m, cmd
+		if m.filtering { // its cursor, or what ctrl+v has found in the clipboard
+			return m, m.typeFilter(msg)
 		}
 	}
 	return m, nil
@@ -564,13 +560,21 @@ func (m *Model) filterKey(k tea.KeyPressMsg) tea.Cmd {
 	case "ctrl+c":
 		return tea.Quit
 	default:
-		cmd := typed(&m.filter, k)
-		m.applyFilter()
-		return cmd
+		return m.typeFilter(k)
 	}
 	m.filter.Blur()
 	m.applyFilter()
 	return nil
+}
+
+// typeFilter gives a key, a paste or the blinking of the cursor to the line.
+func (m *Model) typeFilter(msg tea.Msg) tea.Cmd {
+	before := m.filter.Value()
+	cmd := typed(&m.filter, msg)
+	if m.filter.Value() != before {
+		m.applyFilter()
+	}
+	return cmd
 }
 
 func (m *Model) applyFilter() {
@@ -609,16 +613,31 @@ func (m *Model) moveBy(n int) tea.Cmd {
 	return nil
 }
 
+// typing says that a line of text has the keys: what it is about must not change below it.
+func (m *Model) typing() bool { return m.filtering || m.command != nil || m.field != nil }
+
 func (m *Model) wheel(msg tea.MouseWheelMsg) tea.Cmd {
-	by := 3
-	if msg.Button == tea.MouseWheelUp {
-		by = -3
-	}
-	if m.overlay != nil {
-		m.overlay.top += by
+	by, k := 3, tea.KeyPressMsg{Code: tea.KeyDown}
+	switch msg.Button {
+	case tea.MouseWheelDown:
+	case tea.MouseWheelUp:
+		by, k.Code = -3, tea.KeyUp
+	default: // sideways there is nothing
 		return nil
 	}
-	if p := m.layout.at(msg.X, msg.Y); p != 0 && m.question == nil && !m.filtering {
+	switch o := m.overlay; {
+	case m.question != nil:
+		return nil
+	case o != nil && o.press != nil: // in a list it selects
+		if cmd, done := o.press(k); done {
+			return cmd
+		}
+		fallthrough
+	case o != nil:
+		o.top += by
+		return nil
+	}
+	if p := m.layout.at(msg.X, msg.Y); p != 0 && !m.typing() {
 		m.focusOn(p)
 		if t := m.tail(); t == nil || t.paused || by < 0 {
 			return m.moveBy(by)
@@ -633,7 +652,7 @@ func (m *Model) clickRow(p paneID, y int) {
 		m.clickCart(y - m.layout[p].y - 1)
 	}
 	if row := y - m.layout[p].y - 1; p == paneBrokers && m.state != nil && row >= 0 && row < len(m.state.Nodes) {
-		m.nodeAt = row
+		m.nodeAt, m.byRole = row, false
 	}
 }
 
