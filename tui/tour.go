@@ -107,7 +107,9 @@ func (m *Model) tourNext() tea.Cmd {
 func (m *Model) closeForTour() {
 	m.overlay = nil
 	for _, t := range m.tails {
-		t.follow()
+		if t.own == nil || !t.own.paged { // that one is where somebody reads
+			t.follow()
+		}
 	}
 }
 
