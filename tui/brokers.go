@@ -63,6 +63,9 @@ func cannot(v kafkaops.Verb, fn func(watch.Node) bool) func(*Model) error {
 		if m.backend == nil || m.state == nil || len(m.state.Nodes) == 0 {
 			return errNoPicture
 		}
+		if _, shown := m.partition(); m.focus == panePartitions && !shown {
+			return errors.New("no partition is shown that this could be about: esc shows all")
+		}
 		f, ok := m.target()
 		if _, known := m.state.Node(f.Node); !ok || !known {
 			return errors.New("nobody leads this partition")

@@ -197,7 +197,7 @@ func (m *Model) openLetter() {
 		}
 		return append(append(deadLetterLines(l, m.styles), value...), "", m.deadHint(true))
 	}
-	m.dead.overlay = &overlay{title: "dead letter " + l.At.String(), live: lines, press: m.deadKey, copy: string(l.Value)}
+	m.dead.overlay = &overlay{title: "dead letter " + l.At.String(), live: lines, press: m.deadKey, copy: string(l.Value), copied: copiedText(tail.Record{Value: l.Value, Size: l.Size})}
 	m.overlay = m.dead.overlay
 }
 

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,14 +21,15 @@ import (
 
 // overlay is a text on top of the screen that can be scrolled: help, a record, the log.
 type overlay struct {
-	title string
-	lines []string
-	top   int
-	copy  string                                         // what y copies
-	paste func(text string)                              // takes what is pasted; nil: nobody does
-	live  func() []string                                // makes lines anew each time that it is drawn; nil: they stay
-	press func(tea.KeyPressMsg) (cmd tea.Cmd, done bool) // has each key first; nil: there are only those of every overlay
-	asks  bool                                           // it waits for yes or no
+	title  string
+	lines  []string
+	top    int
+	copy   string                                         // what y copies
+	copied string                                         // what y says then; empty: that it is copied
+	paste  func(text string)                              // takes what is pasted; nil: nobody does
+	live   func() []string                                // makes lines anew each time that it is drawn; nil: they stay
+	press  func(tea.KeyPressMsg) (cmd tea.Cmd, done bool) // has each key first; nil: there are only those of every overlay
+	asks   bool                                           // it waits for yes or no
 }
 
 func (m *Model) openHelp() tea.Cmd {
@@ -91,7 +93,20 @@ func (m *Model) inspect() tea.Cmd {
 }
 
 func recordOverlay(r tail.Record, s Styles) *overlay {
-	return &overlay{title: "record", lines: recordLines(r, s), copy: string(r.Value)}
+	return &overlay{title: "record", lines: recordLines(r, s), copy: string(r.Value), copied: copiedText(r)}
+}
+
+// copiedText is what y says of a record's value: how much of it there is to be copied.
+func copiedText(r tail.Record) string {
+	switch {
+	case r.Value == nil:
+		return "a tombstone has no value: nothing is copied"
+	case len(r.Value) == 0:
+		return "the value is empty: nothing is copied"
+	case r.Size > len(r.Value):
+		return fmt.Sprintf("copied the first %s of %s bytes: the screen holds no more of it", count(len(r.Value)), count(r.Size))
+	}
+	return fmt.Sprintf("copied %s bytes", count(len(r.Value)))
 }
 
 func recordLines(r tail.Record, s Styles) []string {
@@ -295,7 +310,10 @@ func (m *Model) copyRecord() tea.Cmd {
 	if r == nil {
 		return nil
 	}
-	m.say(false, fmt.Sprintf("copied %s bytes", count(len(r.record.Value))))
+	m.say(false, copiedText(r.record))
+	if len(r.record.Value) == 0 {
+		return nil // what is in the clipboard stays there
+	}
 	return tea.SetClipboard(string(r.record.Value))
 }
 
@@ -326,7 +344,7 @@ func (m *Model) overlayKey(k tea.KeyPressMsg) tea.Cmd {
 	case key.Matches(k, bind("G end", "", "")):
 		o.top = len(o.lines)
 	case key.Matches(k, bind("y", "", "")) && o.copy != "":
-		m.say(false, "copied")
+		m.say(false, cmp.Or(o.copied, "copied"))
 		return tea.SetClipboard(o.copy)
 	case key.Matches(k, bind("c", "", "")) && m.canBuyOnTop():
 		return m.checkout()

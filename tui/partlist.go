@@ -133,7 +133,7 @@ func (l *partList) refresh(st *watch.State, now time.Time) {
 		if p.UnderMinISR() {
 			one.below = 1
 		}
-		if p.Leader != p.Preferred() || !p.Moved.IsZero() && now.Sub(p.Moved) < recently {
+		if p.Leader >= 0 && (p.Leader != p.Preferred() || !p.Moved.IsZero() && now.Sub(p.Moved) < recently) { // with no leader it moved nowhere
 			one.moved = 1
 		}
 		topic.add(one)

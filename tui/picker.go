@@ -35,6 +35,7 @@ type picker struct {
 	// Of the menu: where to begin with a topic, and in which pane.
 	topic   string
 	into    []paneID // panes to choose from with tab; 0 adds one
+	instead string   // the topic of the pane that is no new one
 	intoAt  int
 	placeAt int
 	typing  bool // of an offset or a time
@@ -213,7 +214,10 @@ func shorter(text string) string {
 // askPlace opens the menu of places.
 func (m *Model) askPlace(topic string, into []paneID) {
 	p := &m.picker
-	p.topic, p.into, p.intoAt, p.placeAt, p.typing, p.text, p.wrong = topic, into, 0, 0, false, "", ""
+	p.topic, p.into, p.intoAt, p.placeAt, p.typing, p.text, p.wrong, p.instead = topic, into, 0, 0, false, "", "", ""
+	if t := m.tail(); t != nil {
+		p.instead = safe(t.topic) // another pane may have the keys by the time that this is drawn
+	}
 	p.overlay = &overlay{title: safe(topic), live: m.placeLines, press: m.pickerKey, paste: m.pickerPaste}
 	m.overlay = p.overlay
 }

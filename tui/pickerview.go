@@ -116,9 +116,9 @@ func (m *Model) placeLines() []string {
 	case len(p.into) == 1:
 		lines = append(lines, fit(s.Dim.Render("in this pane"), w))
 	case into == 0:
-		lines = append(lines, fit(s.Dim.Render("in a pane of its own; ")+s.Key.Render("tab")+s.Dim.Render(" in place of "+safe(m.tail().topic)), w))
+		lines = append(lines, fit(s.Dim.Render("in a pane of its own; ")+s.Key.Render("tab")+s.Dim.Render(" in place of "+p.instead), w))
 	default:
-		lines = append(lines, fit(s.Dim.Render("in place of ")+safe(m.tail().topic)+s.Dim.Render("; ")+s.Key.Render("tab")+s.Dim.Render(" in a pane of its own"), w))
+		lines = append(lines, fit(s.Dim.Render("in place of ")+p.instead+s.Dim.Render("; ")+s.Key.Render("tab")+s.Dim.Render(" in a pane of its own"), w))
 	}
 	return append(lines, fit(s.Key.Render("1-4")+s.Dim.Render(" or ")+s.Key.Render("enter")+s.Dim.Render(" begins  ")+s.Key.Render("esc")+s.Dim.Render(" back"), w))
 }

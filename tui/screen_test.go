@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -442,7 +445,7 @@ func TestASilentQuorum(t *testing.T) {
 		s.press("esc")
 		st = s.cluster()
 		s.send(stateMsg{st})
-		s.has("controller 2")
+		s.hasNot("quorum ?")
 		s.hasNot("quorum back")
 	}
 }
@@ -504,6 +507,75 @@ func TestFilter(t *testing.T) {
 	s.press("esc")
 	if got := len(pane.visible()); got != 5 {
 		t.Errorf("%d rows after esc, want 5", got)
+	}
+}
+
+// A filter that is longer than its line shows where one types.
+func TestALongFilterIsSeenWhereOneTypes(t *testing.T) {
+	s := newStage(t, 60, 18).open()
+	s.says("pane payment")
+	s.says("filter " + strings.Repeat("x", 100))
+	s.press("/")
+	s.types("END")
+	if got := s.lastLine(); !strings.Contains(got, "xEND") || !strings.Contains(got, "enter keeps it, esc clears it") {
+		t.Errorf("the last line is %q", got)
+	}
+}
+
+// What ctrl+v finds in the clipboard goes into the filter as a paste of the terminal does: made safe, and looked for at once. The clipboard is a program,
+// which is looked for when a program starts: the test starts itself beside one of its own.
+func TestTheClipboardGoesIntoTheFilter(t *testing.T) {
+	const inside = "KASSA_TEST_CLIPBOARD"
+	if os.Getenv(inside) == "" {
+		dir := t.TempDir()
+		for _, name := range []string{"xclip", "pbpaste"} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\nprintf '7f4b\\342\\200\\256'\n"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+		cmd.Env = append(os.Environ(), inside+"=1", "WAYLAND_DISPLAY=", "PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return
+	}
+	s := newStage(t, 120, 40).open()
+	s.records(5)
+	s.press("2", "/")
+	_, paste := s.Update(tea.KeyPressMsg{Code: 'v', Mod: tea.ModCtrl})
+	if paste == nil {
+		t.Fatal("ctrl+v asks nobody")
+	}
+	s.Update(paste())
+	if got := s.tail().filter; got != "7f4b·" || s.filter.Value() != got {
+		t.Errorf("the filter is %q, in the line is %q", got, s.filter.Value())
+	}
+}
+
+// y says how much of a value it copies, and copies no nothing.
+func TestCopyingSaysHowMuch(t *testing.T) {
+	for _, c := range []struct {
+		value  []byte
+		size   int
+		says   string
+		copies bool
+	}{
+		{[]byte("whole"), 5, "copied 5 bytes", true},
+		{make([]byte, tail.MaxValue), 1 << 20, "copied the first 65,536 of 1,048,576 bytes: the screen holds no more of it", true},
+		{[]byte{}, 0, "the value is empty: nothing is copied", false},
+		{nil, 0, "a tombstone has no value: nothing is copied", false},
+	} {
+		s := newStage(t, 120, 40).open()
+		s.come(tail.Record{Topic: events.PaymentSuccessful, Key: []byte("k"), Value: c.value, Size: c.size, Time: noon})
+		s.press("2")
+		if cmd := s.copyRecord(); cmd != nil != c.copies {
+			t.Errorf("%q: something is copied: %v", c.says, cmd != nil)
+		}
+		s.saidNow(c.says)
+		if s.press("i", "y"); c.copies {
+			s.saidNow(c.says)
+		}
 	}
 }
 
@@ -585,6 +657,8 @@ func TestKeysOfABrokerAskOrSayWhyNot(t *testing.T) {
 	s.send(stateMsg{st})
 	s.press("6", "x")
 	s.saidNow("nobody leads this partition")
+	s.press("/", "z", "z", "enter", "x")
+	s.saidNow("no partition is shown that this could be about: esc shows all")
 }
 
 // A ring keeps the newest rows, within its bounds of rows and bytes, and positions stay true.

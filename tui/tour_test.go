@@ -393,3 +393,28 @@ func TestTheTourWaitsForTheElection(t *testing.T) {
 	v.kill(1)
 	v.says(6, "✓")
 }
+
+// Going on in the tour leaves alone what is read page by page, and a menu that was opened in a pane which the step has no room for.
+func TestTheTourLeavesReadersAlone(t *testing.T) {
+	v := newVisitor(t, 120, 40)
+	log := library(v.stage)
+	v.stage.says("topic carts earliest")
+	log.bring(v.stage, 500, tail.Count{Read: 500, Behind: 700, Held: true})
+	v.press("j", "j")
+	at := v.tail().cursor
+	v.press(">")
+	if got := v.tails[paneTopics]; !got.paused || got.cursor != at {
+		t.Errorf("paused: %v, at row %d of %d", got.paused, got.cursor, at)
+	}
+
+	v = newVisitor(t, 80, 24)
+	library(v.stage)
+	v.press(">", ">", "2", "t", "enter", "tab")
+	v.has("in place of payment-successful")
+	v.send(tea.WindowSizeMsg{Width: 60, Height: 18})
+	if v.focus.isTail() {
+		t.Fatal("the step has room for the tails")
+	}
+	v.sound("a resize")
+	v.has("in place of payment-successful")
+}
