@@ -39,8 +39,8 @@ type clusters struct {
 	overlay  *overlay
 	looking  bool
 	list     []Provider
-	at       int // the selected one
-	line     int // where that begins
+	at       int    // the selected one
+	line     int    // where that begins
 	wanted   string // to be selected when it is known what there is; empty for none
 }
 
@@ -165,7 +165,7 @@ func (m *Model) switchTo(provider string) (tea.Model, tea.Cmd) {
 	next.load.plan.On = false
 	next.mishaps, next.said = m.mishaps, m.said
 	// What comes of the last one's is not of the next one's.
-	next.follow.number, next.picker.number, next.ownTails = m.follow.number+1, m.picker.number+1, m.ownTails
+	next.follow.number, next.picker.number, next.offsets.number, next.ownTails = m.follow.number+1, m.picker.number+1, m.offsets.number+1, m.ownTails
 	next.boot = kafkaops.Progress{Step: "changing to " + provider}
 	if provider == m.clusters.provider {
 		next.boot.Step = "trying again"

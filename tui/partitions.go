@@ -1,13 +1,17 @@
 package tui
 
 import (
+	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
+	"kassa/kafkaops/tail"
 	"kassa/kafkaops/watch"
 )
 
@@ -217,13 +221,92 @@ func ids(list []int32) string {
 	return strings.Join(text, " ")
 }
 
+// offsetsEvery is how often it is asked where a log begins and ends, while its partition is open.
+const offsetsEvery = 2 * time.Second
+
+// offsets are where the log of the open partition begins and ends.
+type offsets struct {
+	number  int      // of the partition: an answer about another one is dropped
+	overlay *overlay // another one, or nil: it is closed
+	topic   string
+	id      int32
+	asking  bool
+	asked   time.Time   // when that was last
+	looked  tail.Looked // the last answer
+	read    time.Time   // when that came; zero: not yet
+	err     string      // why there was no answer since
+}
+
+type offsetsMsg struct {
+	number int
+	found  tail.Found
+	err    error
+}
+
+// askOffsets asks for them by a look at the log that begins at its end, so that nothing is read.
+func (m *Model) askOffsets() tea.Cmd {
+	o := &m.offsets
+	if !hasLog(m) || m.overlay == nil || m.overlay != o.overlay || o.asking || m.now().Sub(o.asked) < offsetsEvery {
+		return nil
+	}
+	o.asking, o.asked = true, m.now()
+	number, log, parent := o.number, m.backend.Log, m.ctx
+	q := tail.Query{Topics: []string{o.topic}, Partition: o.id, After: map[string]int64{o.topic: math.MaxInt64}}
+	return func() tea.Msg {
+		ctx, cancel := context.WithTimeout(parent, findPatience)
+		defer cancel()
+		found, err := log.Find(ctx, q)
+		return offsetsMsg{number, found, err}
+	}
+}
+
+// apply implements result.
+func (msg offsetsMsg) apply(m *Model) tea.Cmd {
+	o := &m.offsets
+	if msg.number != o.number {
+		return nil
+	}
+	o.asking = false
+	switch {
+	case msg.err != nil:
+		o.err = msg.err.Error()
+	case len(msg.found.Looked) != 1:
+		o.err = "no answer"
+	default:
+		if o.err = msg.found.Looked[0].Err; o.err == "" {
+			o.looked, o.read = msg.found.Looked[0], m.now()
+		}
+	}
+	return nil
+}
+
+// offsetLines are the offsets as far as they are known, and how old that is once it is worth knowing.
+func (m *Model) offsetLines(field func(name, value string) string) []string {
+	s, o := m.styles, &m.offsets
+	start, end, note := "–", "–", s.Dim.Render("  asking …")
+	if !hasLog(m) {
+		note = s.Dim.Render("  cannot be asked for from here")
+	}
+	if !o.read.IsZero() {
+		start, end, note = count(o.looked.Start), count(o.looked.End), s.Dim.Render("  without what open transactions hold back")
+	}
+	if o.err != "" {
+		note = s.Warn.Render("  no answer: " + safe(o.err))
+		if !o.read.IsZero() {
+			note = s.Warn.Render("  " + age(m.now().Sub(o.read)) + " old: " + safe(o.err))
+		}
+	}
+	return []string{field("log start offset", start), field("log end offset", end+note)}
+}
+
 // inspectPartition opens what is known of the selected partition.
-func (m *Model) inspectPartition() {
+func (m *Model) inspectPartition() tea.Cmd {
 	p, ok := m.partition()
 	if !ok {
-		return
+		return nil
 	}
 	topic, id := p.Topic, p.ID
+	m.offsets = offsets{number: m.offsets.number + 1, topic: topic, id: id}
 	m.overlay = &overlay{title: fmt.Sprintf("%s/%d", safe(topic), id), live: func() []string {
 		for _, list := range [][]watch.Partition{m.state.Partitions, m.state.Others} {
 			for i := range list {
@@ -234,6 +317,8 @@ func (m *Model) inspectPartition() {
 		}
 		return []string{m.styles.Warn.Render("the partition is gone")}
 	}}
+	m.offsets.overlay = m.overlay
+	return m.askOffsets()
 }
 
 func (m *Model) partitionLines(p *watch.Partition) []string {
@@ -251,7 +336,7 @@ func (m *Model) partitionLines(p *watch.Partition) []string {
 	if !p.Moved.IsZero() {
 		moved = age(now.Sub(p.Moved)) + " ago"
 	}
-	return []string{
+	return append([]string{
 		field("leader", style.Render(leader)),
 		field("preferred leader", fmt.Sprint(p.Preferred())),
 		field("leader epoch", fmt.Sprint(p.Epoch)),
@@ -262,7 +347,7 @@ func (m *Model) partitionLines(p *watch.Partition) []string {
 		field("eligible (ELR)", orNone(ids(p.ELR))),
 		field("offline replicas", orNone(ids(p.Offline))),
 		field("last confirmed", age(now.Sub(p.Seen))+" ago"),
-	}
+	}, m.offsetLines(field)...)
 }
 
 func orNone(text string) string {

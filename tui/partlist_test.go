@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"kassa/kafkaops/tail"
 	"kassa/kafkaops/watch"
 )
 
@@ -190,6 +192,38 @@ func TestASelectionStaysWithItsRow(t *testing.T) {
 	s.clock = s.clock.Add(time.Second)
 	s.tell("a mark", "act 5")
 	shown("act 5") // the newest is the newest
+}
+
+// The details of a partition say where its log begins and ends, asked for anew while they are open; what is not known is not made up, and old is called old.
+func TestAPartitionSaysWhereItsLogEnds(t *testing.T) {
+	s := newStage(t, 120, 40).story()
+	s.press("6", "enter")
+	s.has("log end offset      –  cannot be asked for from here")
+	s.press("esc")
+	log := &shelf{found: tail.Found{Looked: []tail.Looked{{Topic: "payment-successful", Partition: 1, Start: 120, End: 98765}}}}
+	s.backend.Log = log
+	s.press("j", "enter")
+	s.has("log start offset    120")
+	s.has("log end offset      98,765")
+	if q := log.asked[0]; len(q.Topics) != 1 || q.Topics[0] != "payment-successful" || q.Partition != 1 || q.After["payment-successful"] < 1<<62 {
+		t.Errorf("asked %+v", q)
+	}
+	s.carry(s.askOffsets())
+	if len(log.asked) != 1 {
+		t.Error("asked again at once")
+	}
+	log.err = errors.New("no broker says where it ends")
+	s.clock = s.clock.Add(offsetsEvery)
+	s.carry(s.askOffsets())
+	s.has("log end offset      98,765  2.0 s old: no broker says where it ends")
+	s.press("esc")
+	if s.clock = s.clock.Add(offsetsEvery); s.askOffsets() != nil {
+		t.Error("asked for what is closed")
+	}
+	s.press("k", "enter") // the answer about another one is not of this
+	s.hasNot("98,765")
+	s.send(offsetsMsg{number: s.offsets.number - 1, found: log.found})
+	s.hasNot("98,765")
 }
 
 // Numbers of any size have room: brokers with four digits, partitions with five, five replicas.

@@ -107,15 +107,16 @@ type Model struct {
 	lastOrder lastCheckout
 	load      loadState
 
-	nodeAt, partAt         int
-	parts                  partList
-	topicAt                int
-	view                   view // of pane 6
-	groupAt, voterAt       int
-	sales                  sales
-	clusters               clusters
-	charts                 chartState
-	past                   history
+	nodeAt, partAt   int
+	parts            partList
+	topicAt          int
+	view             view // of pane 6
+	groupAt, voterAt int
+	sales            sales
+	clusters         clusters
+	charts           chartState
+	past             history
+	offsets          offsets
 
 	last      kafkaops.Fault  // the last fault, for .
 	question  *kafkaops.Fault // asked and not answered
@@ -246,7 +247,7 @@ func (m *Model) update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.tick()
 		// While records flow their next batch is a moment away, and shows what the tick changed: a frame less to draw.
 		m.held = m.now().Sub(m.batchAt) < tickEvery
-		return m, tea.Batch(tick(), m.followOn(), m.pickOn())
+		return m, tea.Batch(tick(), m.followOn(), m.pickOn(), m.askOffsets())
 	case checkoutMsg:
 		if msg.number == m.lastOrder.number {
 			m.lastOrder.receipt, m.lastOrder.err, m.lastOrder.done = msg.receipt, msg.err, true
@@ -545,6 +546,7 @@ func (m *Model) followTail() tea.Cmd {
 
 func (m *Model) openFilter() tea.Cmd {
 	m.filtering = true
+	m.filter.SetWidth(filterWidth(m.width)) // before the text: it is scrolled to its end
 	m.filter.SetValue(m.tail().filter)
 	m.filter.CursorEnd()
 	return m.filter.Focus()

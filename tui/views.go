@@ -125,7 +125,7 @@ func (m *Model) inspectRow() tea.Cmd {
 	case viewGroups:
 		m.inspectGroup()
 	case viewPartitions:
-		m.inspectPartition()
+		return m.inspectPartition()
 	case viewTopics:
 		m.openTopic()
 	}
