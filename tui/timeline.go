@@ -208,6 +208,8 @@ func (a act) followed() []phase {
 // gapText is the write gap in words; empty where there is nothing to tell yet.
 func gapText(t *drill.Timeline) string {
 	switch {
+	case t.Stalled:
+		return "writes were stalled already"
 	case !t.Probed:
 		return "write gap not measured"
 	case t.AtLeast():
