@@ -72,7 +72,7 @@ func (r *Runner) call(ctx context.Context, in events.Event) (out []events.Event,
 	return r.svc.Handle(ctx, in)
 }
 
-// try handles one event until that succeeds, the event is refused, the handler panics or ctx ends.
+// try handles one event until that succeeds, the event is refused or put off, the handler panics or ctx ends.
 func (r *Runner) try(ctx context.Context, in events.Event) ([]*kgo.Record, error) {
 	for n := 0; ; n++ {
 		out, err := r.call(ctx, in)
@@ -86,6 +86,9 @@ func (r *Runner) try(ctx context.Context, in events.Event) ([]*kgo.Record, error
 			return nil, ctx.Err()
 		}
 		r.figures.retrying(fmt.Errorf("%w (handling %s/%d offset %d)", err, in.Topic, in.Partition, in.Offset))
+		if putOff(err) {
+			return nil, err
+		}
 		r.log.Warn("handler failed, trying again", "service", r.svc.Name, "topic", in.Topic, "partition", in.Partition, "offset", in.Offset, "err", err)
 		if !pause(ctx, n, handlerPause, handlerPauseMax) {
 			return nil, ctx.Err()

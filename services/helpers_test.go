@@ -162,6 +162,19 @@ func (s *shop) write(topic string, value []byte, headers ...kgo.RecordHeader) *k
 	return rec
 }
 
+// together puts records into one partition, so that whoever reads them from its start polls them at once.
+func (s *shop) together(records []*kgo.Record) {
+	s.t.Helper()
+	cl, err := kgo.NewClient(append(s.opts, kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer cl.Close()
+	if err := cl.ProduceSync(s.t.Context(), records...).FirstErr(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // rewrite puts a record into its topic again, as a service does that was interrupted before it committed.
 func (s *shop) rewrite(rec *kgo.Record) {
 	s.t.Helper()

@@ -137,3 +137,61 @@ func TestBatchesAreBounded(t *testing.T) {
 		t.Errorf("%d orders were committed in %d batches", orders, got)
 	}
 }
+
+// An event that is put off holds up those of its key and no other, whether one is handled at a time or several.
+func TestAnEventThatIsPutOffHoldsItsKeyOnly(t *testing.T) {
+	t.Parallel()
+	for _, parallel := range []int{0, 4} {
+		t.Run(fmt.Sprint(parallel), func(t *testing.T) {
+			s := newShop(t).topics()
+			const keys = 30 // each twice
+			var records []*kgo.Record
+			for i := range 2 * keys {
+				key := fmt.Sprintf("checkout-%d", i%keys)
+				records = append(records, &kgo.Record{
+					Topic: events.OrderSuccessful, Key: []byte(key), Value: fmt.Appendf(nil, `{"userId":"%d","orderId":"o","checkoutId":"%s"}`, i, key),
+				})
+			}
+			s.together(records)
+			var mu sync.Mutex
+			var done []int
+			svc := email.Service()
+			svc.Parallel = parallel
+			plain := svc.Handle
+			svc.Handle = func(ctx context.Context, in events.Event) ([]events.Event, error) {
+				n := 0
+				if _, err := fmt.Sscan(in.Payload.(events.Order).UserID, &n); err != nil {
+					return nil, err
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				if n < 3 && len(done) < 2*keys-6 { // until all but these and those behind them are done
+					return nil, services.PutOff(errors.New("others first"))
+				}
+				done = append(done, n)
+				return plain(ctx, in)
+			}
+			r, _ := s.run(svc)
+			s.read(events.EmailSuccessful, 2*keys)
+			at := map[int]int{}
+			mu.Lock()
+			defer mu.Unlock()
+			for i, n := range done {
+				if _, twice := at[n]; !twice {
+					at[n] = i
+				}
+			}
+			for n := range keys {
+				if at[n] > at[n+keys] {
+					t.Errorf("%d of a key is handled before %d", n+keys, n)
+				}
+			}
+			s.eventually(func() string {
+				if st := r.Stats(); st.Handled != 2*keys || st.DeadLetters != 0 || st.Err != "" {
+					return fmt.Sprintf("%+v", st)
+				}
+				return ""
+			})
+		})
+	}
+}
