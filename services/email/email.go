@@ -7,6 +7,7 @@ package email
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"kassa/services"
@@ -41,7 +42,11 @@ func (m *Mailer) Service() services.Service {
 			return nil, err
 		}
 		order := in.Payload.(events.Order) // handle refuses anything else
-		if err := m.Send(ctx, order); err != nil {
+		err = m.Send(ctx, order)
+		if f, failed := errors.AsType[*failure](err); failed && f.aboutTheMail() {
+			err = services.PutOff(err) // the server may well take the others
+		}
+		if err != nil {
 			return nil, err
 		}
 		return out, nil

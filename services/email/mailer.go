@@ -50,10 +50,13 @@ const (
 	// A mail that is turned down for good (5xx) is given up at this try: RFC 5321 (4.2.1) asks not to repeat it at all, but servers that are
 	// being set up say so too.
 	triesFor5xx = 4
-	// A mail that is turned down for now (4xx) while others may pass is given up after this time. A mailbox that is always full would
-	// hold its partition back for ever.
-	patienceFor4xx = 5 * time.Minute
-	// mostTroubled bounds the memory for mails that were turned down.
+	// A server that is set up wrongly turns down everything, as with 554 (relay access denied). When it has turned down more different mails than this for good
+	// and taken none in between, that is not about them.
+	mostInARow = 3
+	// patience is how long a mail is tried that is turned down for now (4xx) while others may pass, or by a server that turns down everything. A mailbox that
+	// is always full would hold its partition back for ever.
+	patience = 5 * time.Minute
+	// mostTroubled bounds the memory for mails that were turned down, and for their recipients.
 	mostTroubled = 10_000
 )
 
@@ -66,16 +69,20 @@ type Mailer struct {
 	catcher  *catcher      // nil unless Catch
 	now      func() time.Time
 
-	mu       sync.Mutex
-	stats    Stats
-	sent     *seen                // by Message-ID; nil for Catch, where the catcher counts what did arrive
-	troubled map[string]*troubled // mails whose last try failed
+	mu         sync.Mutex
+	stats      Stats
+	sent       *seen                // by Message-ID; nil for Catch, where the catcher counts what did arrive
+	troubled   map[string]*refusals // mails whose last try failed, by Message-ID
+	recipients map[string]*refusals // whose last mail was turned down; what is known of one outlasts the mail
+	inARow     int                  // mails that were turned down for good since one was taken
 }
 
-// troubled is a mail that waits for its next try.
-type troubled struct {
-	since time.Time // first turned down by the server; zero while the server itself is the trouble
-	times int       // turned down for good (5xx), in a row
+// refusals are what the server has said against a mail, or against a recipient.
+type refusals struct {
+	since time.Time // the first; zero while the server itself is the trouble
+	sent  int64     // mails that the server had taken by then
+	times int       // for good (5xx), in a row
+	gone  bool      // a mail was given up
 }
 
 // Stats is a snapshot; counts are since NewMailer.
@@ -93,7 +100,7 @@ type Stats struct {
 
 // NewMailer is a Mailer that has not connected yet: a mail server that is down is no error. A Config that cannot work is.
 func NewMailer(cfg Config) (*Mailer, error) {
-	m := &Mailer{mode: cfg.Mode, server: cfg.Server, log: cfg.Log, troubled: map[string]*troubled{}, now: time.Now}
+	m := &Mailer{mode: cfg.Mode, server: cfg.Server, log: cfg.Log, troubled: map[string]*refusals{}, recipients: map[string]*refusals{}, now: time.Now}
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
 	}
@@ -154,6 +161,8 @@ func (m *Mailer) note(l letter, err error) error {
 	f, failed := errors.AsType[*failure](err)
 	if !failed {
 		m.stats.Sent++
+		m.inARow = 0
+		delete(m.recipients, l.to)
 		if m.sent != nil && m.sent.again(l.id) {
 			m.stats.Repeated++
 		}
@@ -174,30 +183,60 @@ func (m *Mailer) note(l letter, err error) error {
 
 // givenUp remembers that a try failed, and says whether it was the last.
 func (m *Mailer) givenUp(l letter, f *failure) bool {
-	t := m.troubled[l.id]
-	if t == nil {
+	mail, to := m.troubled[l.id], m.recipients[l.to]
+	if mail == nil {
 		if len(m.troubled) >= mostTroubled {
 			clear(m.troubled) // of mails that others send by now
 		}
 		if len(m.troubled) == 0 {
 			m.stats.Since = m.now()
 		}
-		t = &troubled{}
-		m.troubled[l.id] = t
+		mail = &refusals{}
+		m.troubled[l.id] = mail
+	}
+	if to == nil {
+		if len(m.recipients) >= mostTroubled {
+			clear(m.recipients)
+		}
+		to = &refusals{}
+		m.recipients[l.to] = to
 	}
 	if !f.aboutTheMail() {
-		*t = troubled{} // the server has a trouble of its own: what it said before may be part of that
+		*mail, *to = refusals{}, refusals{} // the server has a trouble of its own: what it said before may be part of that
 		return false
 	}
-	if t.since.IsZero() {
-		t.since = m.now()
+	now := m.now()
+	for _, r := range []*refusals{mail, to} {
+		if r.since.IsZero() {
+			r.since, r.sent = now, m.stats.Sent
+		}
 	}
 	if f.code < 500 {
-		t.times = 0
-		return m.now().Sub(t.since) >= patienceFor4xx
+		mail.times = 0
+	} else if mail.times++; mail.times == 1 {
+		m.inARow++
 	}
-	t.times++
-	return t.times >= triesFor5xx
+	if !m.hopeless(mail, to, f.code, now) {
+		return false
+	}
+	to.gone = true
+	return true
+}
+
+// hopeless says that a mail that was turned down with this code need not be tried again. A recipient to whom a mail was given up costs the next one a single try,
+// as long as the server takes those to others.
+func (m *Mailer) hopeless(mail, to *refusals, code int, now time.Time) bool {
+	takesOthers := m.stats.Sent > to.sent
+	if code < 500 {
+		if takesOthers {
+			return now.Sub(to.since) >= patience
+		}
+		return now.Sub(mail.since) >= patience
+	}
+	if takesOthers || m.stats.Sent > 0 && m.inARow <= mostInARow {
+		return mail.times >= triesFor5xx || to.gone
+	}
+	return now.Sub(mail.since) >= patience
 }
 
 // settle forgets the trouble that a mail had.

@@ -205,17 +205,20 @@ func TestServerThatRefuses(t *testing.T) {
 		gone    int           // the try at which the mail is given up; 0: never
 		reused  bool          // the session goes on
 		because string
+		taken   bool // the server has taken another mail before
 	}{
-		{"not at all today", connecting, 451, time.Hour, 0, false, "answers 451 4.0.0 go away [2J to a connection"},
-		{"sender for now", from, 451, time.Hour, 0, true, "answers 451"},
-		{"sender for good", from, 550, time.Hour, 0, true, "answers 550 5.0.0 go away"},
-		{"closing", from, 421, time.Hour, 0, false, "answers 421"},
-		{"recipient for now", recipient, 450, time.Second, 0, true, "answers 450"},
-		{"recipient for now, and for long", recipient, 450, 2 * time.Minute, 4, true, "answers 450"},
-		{"recipient for good", recipient, 550, time.Millisecond, 4, true, "answers 550 5.0.0 go away [2J to RCPT TO"},
-		{"closing at the recipient", recipient, 421, time.Hour, 0, false, "answers 421"},
-		{"content for now", end, 452, time.Second, 0, true, "answers 452"},
-		{"content for good", end, 554, time.Millisecond, 4, true, "answers 554 5.0.0 go away [2J to the mail"},
+		{"not at all today", connecting, 451, time.Hour, 0, false, "answers 451 4.0.0 go away [2J to a connection", false},
+		{"sender for now", from, 451, time.Hour, 0, true, "answers 451", false},
+		{"sender for good", from, 550, time.Hour, 0, true, "answers 550 5.0.0 go away", false},
+		{"closing", from, 421, time.Hour, 0, false, "answers 421", false},
+		{"recipient for now", recipient, 450, time.Second, 0, true, "answers 450", false},
+		{"recipient for now, and for long", recipient, 450, 2 * time.Minute, 4, true, "answers 450", false},
+		{"recipient for good", recipient, 550, time.Millisecond, 4, true, "answers 550 5.0.0 go away [2J to RCPT TO", true},
+		{"all so far for good", recipient, 554, time.Second, 0, true, "answers 554", false},
+		{"all so far for good, and for long", recipient, 554, 2 * time.Minute, 4, true, "answers 554", false},
+		{"closing at the recipient", recipient, 421, time.Hour, 0, false, "answers 421", false},
+		{"content for now", end, 452, time.Second, 0, true, "answers 452", false},
+		{"content for good", end, 554, time.Millisecond, 4, true, "answers 554 5.0.0 go away [2J to the mail", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server := newMailServer(t).up()
@@ -230,6 +233,13 @@ func TestServerThatRefuses(t *testing.T) {
 			}()
 			clock := time.Now()
 			m.now = func() time.Time { return clock }
+			var sent int64
+			if c.taken {
+				sent = 1
+				if err := m.Send(t.Context(), someOrder(1)); err != nil {
+					t.Fatal(err)
+				}
+			}
 			server.behave(func(s step, _ string) error {
 				if s == c.at {
 					return reply(c.code)
@@ -249,7 +259,7 @@ func TestServerThatRefuses(t *testing.T) {
 				clock = clock.Add(c.after)
 			}
 			st := m.Stats()
-			if gone != c.gone || (st.Undeliverable == 1) != (c.gone > 0) || (st.Waiting == 1) != (c.gone == 0) || st.Sent != 0 {
+			if gone != c.gone || (st.Undeliverable == 1) != (c.gone > 0) || (st.Waiting == 1) != (c.gone == 0) || st.Sent != sent {
 				t.Errorf("given up at try %d, want %d: %+v", gone, c.gone, st)
 			}
 			server.mu.Lock()
@@ -286,6 +296,105 @@ func TestPoisonAddressDoesNotBlockOthers(t *testing.T) {
 	}
 	if st := m.Stats(); poison != nil || st.Undeliverable != 1 || st.Sent != triesFor5xx || st.Waiting != 0 {
 		t.Errorf("%v, %+v", poison, st)
+	}
+}
+
+// A server that turns down everything for good, as while it is set up wrongly, delays mails: it may lose the first few, of which nobody can tell that it is not
+// their own fault, and no more.
+func TestServerThatRefusesEverythingDelaysMails(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		before int  // mails that it took before
+		turns  bool // each mail is tried once before any is tried again; else one is tried until it is through or given up
+		lost   int64
+	}{
+		{"in turns", 1, true, 0},
+		{"one by one", 1, false, mostInARow},
+		{"from the beginning", 0, false, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server := newMailServer(t).up()
+			m := newMailer(t, Config{Mode: SMTP, Server: server.addr})
+			const mails, tries = 20, 10
+			send := func(n int) error { return m.Send(t.Context(), someOrder(n)) }
+			for n := range c.before {
+				if err := send(1000 + n); err != nil {
+					t.Fatal(err)
+				}
+			}
+			server.behave(func(s step, _ string) error {
+				if s == recipient {
+					return reply(554)
+				}
+				return nil
+			})
+			gone := map[int]bool{}
+			for i := range mails * tries {
+				n := i / tries
+				if c.turns {
+					n = i % mails
+				}
+				if !gone[n] {
+					gone[n] = send(n) == nil
+				}
+			}
+			if st := m.Stats(); st.Undeliverable != c.lost || st.Sent != int64(c.before) {
+				t.Fatalf("%d were lost, want %d: %+v", st.Undeliverable, c.lost, st)
+			}
+			server.behave(nil)
+			for n := range mails {
+				if err := send(n); err != nil {
+					t.Error(err)
+				}
+			}
+			if st := m.Stats(); st.Waiting != 0 || st.Sent != int64(c.before+mails) {
+				t.Errorf("%+v", st)
+			}
+		})
+	}
+}
+
+// A mailbox that is always full costs five minutes once, and each mail to it after that a single try; until it takes one. A server that takes nothing else
+// meanwhile may be at fault itself, and each mail has the whole time.
+func TestRecipientThatWasGivenUpCostsOneTry(t *testing.T) {
+	server := newMailServer(t).up()
+	m := newMailer(t, Config{Mode: SMTP, Server: server.addr})
+	clock := time.Now()
+	m.now = func() time.Time { return clock }
+	full := true
+	server.behave(func(s step, to string) error {
+		if s == recipient && strings.HasPrefix(to, "full@") && full {
+			return reply(452)
+		}
+		return nil
+	})
+	to := func(user string, n int) events.Order {
+		o := someOrder(n)
+		o.UserID = user
+		return o
+	}
+	send := func(user string, n int, taken bool) {
+		t.Helper()
+		if err := m.Send(t.Context(), to(user, n)); (err == nil) != taken {
+			t.Fatalf("mail %d to %s: %v", n, user, err)
+		}
+	}
+	send("full", 1, false)
+	clock = clock.Add(patience)
+	send("full", 2, false) // nothing else was taken since
+	send("ann", 3, true)
+	send("full", 1, true) // given up
+	send("full", 2, true)
+	send("full", 4, true)
+	if st := m.Stats(); st.Undeliverable != 3 || st.Sent != 1 || st.Waiting != 0 {
+		t.Errorf("%+v", st)
+	}
+	full = false
+	send("full", 5, true)
+	full = true
+	send("full", 6, false)
+	if st := m.Stats(); st.Undeliverable != 3 || st.Sent != 2 || st.Waiting != 1 {
+		t.Errorf("%+v", st)
 	}
 }
 
