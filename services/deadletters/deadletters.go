@@ -56,10 +56,10 @@ type Letter struct {
 	Attempt    int    // how often it was tried; 1 for one that is no retry
 	RetryOf    string // for a retry: the dead letter before this one
 
-	Key, Value []byte // nil for none; Value perhaps only its beginning, see Query.Preview
-	Headers    []events.Header
-	Size       int  // bytes of the record's whole value
-	Cut        bool // the letter does not hold all of the record, which was too large
+	Key, Value []byte          // nil for none; Value perhaps only its beginning, see Query.Preview
+	Headers    []events.Header // their values perhaps only the beginning, as of Value
+	Size       int             // bytes of the record's whole value
+	Cut        bool            // the letter does not hold all of the record, which was too large
 
 	Retried   time.Time // when it was written again; zero if it was not
 	RetriedAs string    // where that is

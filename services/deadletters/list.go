@@ -18,7 +18,7 @@ type Query struct {
 	Topics  []string  // source topics; nil for all
 	Limit   int       // at most so many letters, the newest; the counts are of all
 	Since   time.Time // died then or later; zero for all
-	Preview int       // bytes of each key and value to keep
+	Preview int       // bytes of each key and value to keep, and of each header's value
 }
 
 // Listing is what a Query found.
@@ -141,6 +141,9 @@ func (c *collector) add(rec *kgo.Record) {
 	c.found.Total++
 	c.count(letter)
 	letter.Key, letter.Value = keep(letter.Key, c.q.Preview), keep(letter.Value, c.q.Preview)
+	for i := range letter.Headers {
+		letter.Headers[i].Value = keep(letter.Headers[i].Value, c.q.Preview)
+	}
 	n.letters, n.ids = append(n.letters, letter), append(n.ids, id)
 	if first := n.byID[id]; first == nil {
 		n.byID[id] = letter
@@ -212,7 +215,7 @@ func (c *collector) listing() Listing {
 	slices.SortStableFunc(l.Letters, func(a, b Letter) int {
 		return cmp.Or(b.Time.Compare(a.Time), strings.Compare(a.At.Topic, b.At.Topic), cmp.Compare(a.At.Partition, b.At.Partition), cmp.Compare(b.At.Offset, a.At.Offset))
 	})
-	l.Letters = l.Letters[:min(len(l.Letters), c.q.Limit)]
+	l.Letters = slices.Clone(l.Letters[:min(len(l.Letters), c.q.Limit)]) // lets go of the rest
 	for k, n := range c.counts {
 		k.N = n
 		l.Counts = append(l.Counts, k)
