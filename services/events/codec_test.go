@@ -45,7 +45,10 @@ func TestReadersTakeWhatOtherProgramsWrite(t *testing.T) {
 		"names in another case are unknown": {
 			events.OrderSuccessful, `{"USERID":1,"userId":"u","orderId":"o"}`, events.Order{UserID: "u", OrderID: "o"},
 		},
-		"escapes":               {events.OrderSuccessful, `{"\u0075serId":"\"\u00e4\\","orderId":"o"}`, events.Order{UserID: `"ä\`, OrderID: "o"}},
+		"escapes": {events.OrderSuccessful, `{"\u0075serId":"\"\u00e4\\","orderId":"o"}`, events.Order{UserID: `"ä\`, OrderID: "o"}},
+		"characters of two escapes": {
+			events.OrderSuccessful, `{"userId":"\ud83d\uDE00\\ud800\u0041","orderId":"\ud800\udc00","x":"\ud800"}`, events.Order{UserID: `😀\ud800A`, OrderID: "\U00010000"},
+		},
 		"null counts as absent": {events.OrderSuccessful, `{"userId":"u","orderId":"o","checkoutId":null}`, events.Order{UserID: "u", OrderID: "o"}},
 		"noise of doubles": {
 			events.PaymentSuccessful, `{"userId":"u","cart":[],"amount":6949.700000000001}`,
@@ -96,6 +99,11 @@ func TestPoisonIsNamed(t *testing.T) {
 		"name of the wrong type": {`{"userId":"u","cart":[{"name":1,"price":1}]}`, "cart[0].name is a number"},
 		"userId twice":           {`{"userId":"a","userId":"b","cart":[]}`, "userId is there twice"},
 		"price twice":            {`{"userId":"a","cart":[{"price":1,"pr\u0069ce":2}]}`, "cart[0].price is there twice"},
+		"half a character":       {`{"userId":"a\ud800","cart":[]}`, "userId escapes half a character"},
+		"the other half":         {`{"userId":"a\udc00b","cart":[]}`, "userId escapes half a character"},
+		"two first halves":       {`{"userId":"\ud800\ud800","cart":[]}`, "userId escapes half a character"},
+		"half and no escape":     {`{"userId":"\uDBFF\\uDC00","cart":[]}`, "userId escapes half a character"},
+		"half a name":            {`{"userId":"u","cart":[{"name":"\ud83d","price":1}]}`, "cart[0].name escapes half a character"},
 		"negative amount":        {`{"userId":"a","cart":[],"amount":-1}`, "amount is negative"},
 		"checkoutId a number":    {`{"userId":"a","cart":[],"checkoutId":1}`, "checkoutId is a number"},
 	} {

@@ -114,8 +114,18 @@ func (d *document) want(name, jsonType string) ([]byte, bool) {
 	return nil, false
 }
 
-func (d *document) id(name string) string {
+// string returns the field if it is one that text reads as it was written.
+func (d *document) string(name string) ([]byte, bool) {
 	v, ok := d.want(name, "a string")
+	if ok && halfCharacter(v) {
+		d.fail(name, `escapes half a character (a \u surrogate without its other half)`)
+		return nil, false
+	}
+	return v, ok
+}
+
+func (d *document) id(name string) string {
+	v, ok := d.string(name)
 	if !ok {
 		return ""
 	}
@@ -137,7 +147,7 @@ func (d *document) optionalText(name string) string {
 	if !d.has(name) {
 		return ""
 	}
-	v, ok := d.want(name, "a string")
+	v, ok := d.string(name)
 	if !ok {
 		return ""
 	}

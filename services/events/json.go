@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -119,6 +121,34 @@ func text(quoted []byte) string {
 	var s string
 	_ = json.Unmarshal(quoted, &s) // it has been found valid
 	return s
+}
+
+// halfCharacter says whether a valid JSON string escapes one half of a UTF-16 pair without the other. That is no text: encoding/json replaces it by U+FFFD, which makes
+// one id of two.
+func halfCharacter(quoted []byte) bool {
+	for i := 0; i < len(quoted); i++ {
+		if quoted[i] != '\\' {
+			continue
+		}
+		if i++; quoted[i] != 'u' {
+			continue
+		}
+		r := escaped(quoted[i+1:])
+		if i += 4; !utf16.IsSurrogate(r) {
+			continue
+		}
+		if rest := quoted[i+1:]; !bytes.HasPrefix(rest, []byte(`\u`)) || utf16.DecodeRune(r, escaped(rest[2:])) == utf8.RuneError {
+			return true
+		}
+		i += 6
+	}
+	return false
+}
+
+// escaped is what the four hexadecimal digits after \u stand for.
+func escaped(digits []byte) rune {
+	n, _ := strconv.ParseUint(string(digits[:4]), 16, 16)
+	return rune(n)
 }
 
 // kind names the type of a valid JSON value.

@@ -56,6 +56,7 @@ func Small() []Kind {
 		text("a key twice", `{"userId":"eve","userId":"mallory","cart":[]}`, "userId is there twice"),
 		text("a key twice, once escaped", `{"userId":"eve","us\u0065rId":"mallory","cart":[]}`, "userId is there twice"),
 		text("invalid UTF-8", "{\"userId\":\"\xff\xfe\",\"cart\":[]}", "invalid UTF-8 at byte 11"),
+		text("half a character", `{"userId":"eve\ud800","cart":[]}`, "userId escapes half a character"),
 		text("a byte order mark", "\ufeff"+cart(""), "not JSON"),
 		text("endless checkoutId", cart(`,"checkoutId":"`+strings.Repeat("c", 300)+`"`), "checkoutId is longer than 256 bytes"),
 	}
