@@ -468,3 +468,52 @@ func TestPartitionsAreKnownBeforeTheFirstEvent(t *testing.T) {
 		}
 	}
 }
+
+// Several processes that run analytics each see some checkouts from payment to email, and not some topics of all of them.
+func TestAnalyticsOfSeveralProcessesShareCheckouts(t *testing.T) {
+	s := newShop(t).topics()
+	books := []*analytics.Analytics{analytics.New(nil), analytics.New(nil)}
+	var crews []*services.Crew
+	for i, a := range books {
+		crews = append(crews, s.crew(a.Service(), 1, func(c *services.Config) { c.Instance = fmt.Sprint(i) }))
+	}
+	s.eventually(func() string {
+		at := map[int32]int{} // who has a partition number
+		all := 0
+		for i, c := range crews {
+			for _, p := range c.Instances()[0].Owns {
+				if who, ok := at[p.ID]; ok && who != i {
+					return fmt.Sprintf("partition %d is with both", p.ID)
+				}
+				at[p.ID] = i
+				all++
+			}
+			if c.Stats().Partitions == 0 {
+				return fmt.Sprintf("%d has none", i)
+			}
+		}
+		if all != 9 || len(at) != 3 {
+			return fmt.Sprintf("%d partitions, %v", all, at)
+		}
+		return ""
+	})
+	s.run(order.Service())
+	s.run(email.Service())
+	const n = 60
+	s.checkouts(s.payment(), n)
+	s.eventually(func() string {
+		complete := int64(0)
+		for _, a := range books {
+			complete += a.Totals().Complete
+		}
+		if complete != n {
+			return fmt.Sprintf("%d are complete: %+v, %+v", complete, books[0].Totals(), books[1].Totals())
+		}
+		return ""
+	})
+	for _, a := range books {
+		if tt := a.Totals(); tt.Complete == 0 || tt.Strays != 0 || tt.Complete != tt.Payments {
+			t.Errorf("%+v", tt)
+		}
+	}
+}

@@ -26,7 +26,10 @@ type Service struct {
 	// Parallel is how many events of a batch are handled at once, those of one key still one after the other; what follows from
 	// them is written in their order. 0 and 1 mean one by one. It is for a Handler that waits for something else than a processor.
 	Parallel int
-	Batch    int // the most records that are polled at once, after which a batch waits for no more; 0 means 2,000
+	// Aligned has partition n of all Inputs read by the same instance, as far as each has it: what belongs together by its key is then read in one place. A rebalance
+	// takes all partitions from all instances for a moment. All instances of a group must agree on it.
+	Aligned bool
+	Batch   int // the most records that are polled at once, after which a batch waits for no more; 0 means 2,000
 }
 
 func (s Service) batch() int {

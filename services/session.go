@@ -71,6 +71,9 @@ const (
 
 // options are those of every session. They come after the caller's: a guarantee is not for the caller to weaken.
 func options(svc Service, cfg Config, f *figures, own ...kgo.Opt) []kgo.Opt {
+	if svc.Aligned {
+		own = append(own, kgo.Balancers(kgo.RangeBalancer()))
+	}
 	return slices.Concat(cfg.Client, []kgo.Opt{
 		kgo.ClientID("kassa-" + svc.Name),
 		kgo.ConsumerGroup(svc.Name),

@@ -5,8 +5,8 @@
 // be on its way, and it never calls one lost.
 //
 // All that it keeps is in memory and bounded, whatever is written to the topics. An Analytics that outlives its Runners counts on;
-// a new process begins at zero where its group left off, and of a checkout that passed in between it sees a part (Strays). So does each
-// of several processes that share the group, since the events of one checkout may be dealt out to more than one of them.
+// a new process begins at zero where its group left off, and of a checkout that passed in between it sees a part (Strays). Several processes that
+// share the group deal the checkouts out among them: each counts those of its partitions, from payment to email.
 package analytics
 
 import (
@@ -92,6 +92,7 @@ func (a *Analytics) Service() services.Service {
 		Name:    "analytics",
 		Inputs:  events.Topics(),
 		Watched: []string{events.PaymentSuccessful, events.OrderSuccessful},
+		Aligned: true, // all events of a checkout have its partition number
 		Handle:  a.handle,
 	}
 }
