@@ -1,6 +1,7 @@
 package services
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,12 +20,13 @@ type atLeastOnce struct {
 	end         context.CancelFunc
 	group, name string
 	writes      bool
-	most        int // records in a poll
+	most        int           // records in a poll
+	timeout     time.Duration // of each half of a commit
 }
 
 func openAtLeastOnce(svc Service, cfg Config, f *figures) (session, error) {
 	ctx, end := context.WithCancel(context.Background())
-	a := &atLeastOnce{end: end, group: svc.Name, name: memberName(svc, cfg), writes: svc.Output != "", most: svc.batch()}
+	a := &atLeastOnce{end: end, group: svc.Name, name: memberName(svc, cfg), writes: svc.Output != "", most: svc.batch(), timeout: cmp.Or(cfg.commitTimeout, commitTimeout)}
 	own := append(a.options(), kgo.WithContext(ctx), kgo.FetchMaxWait(longestFetch))
 	if svc.Output == "" {
 		// Nothing in the shop waits for such a service, so each broker may gather: 5 fetches a second and not one a record.
@@ -73,7 +75,7 @@ func (a *atLeastOnce) commit(ctx context.Context, out []*kgo.Record) (bool, erro
 	if err := a.write(ctx, out); err != nil {
 		return false, fmt.Errorf("writing: %w", err)
 	}
-	ctx, cancel := outlive(ctx, offsetsGrace, commitTimeout)
+	ctx, cancel := outlive(ctx, offsetsGrace, a.timeout)
 	defer cancel()
 	for n := 0; ; n++ {
 		err := a.cl.CommitUncommittedOffsets(ctx)
@@ -95,7 +97,7 @@ func (a *atLeastOnce) commit(ctx context.Context, out []*kgo.Record) (bool, erro
 const commitTries = 8
 
 func (a *atLeastOnce) write(ctx context.Context, out []*kgo.Record) error {
-	ctx, cancel := outlive(ctx, commitGrace, commitTimeout)
+	ctx, cancel := outlive(ctx, commitGrace, a.timeout)
 	defer cancel()
 	var failed firstError
 	for _, rec := range out {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -37,7 +39,7 @@ func (r *Runner) handle(ctx context.Context, records []*kgo.Record) (batch, erro
 			b.produced += int64(len(o.out))
 			b.out = append(b.out, o.out...)
 		case refused(o.err):
-			b.bury(r.svc.Name, records[i], o.err)
+			b.bury(r.svc.Name, records[i], o.err, r.letterBytes.get())
 		default:
 			return batch{}, o.err
 		}
@@ -45,9 +47,21 @@ func (r *Runner) handle(ctx context.Context, records []*kgo.Record) (batch, erro
 	return b, nil
 }
 
-func (b *batch) bury(service string, rec *kgo.Record, reason error) {
-	b.out = append(b.out, deadLetter(service, rec, reason))
+func (b *batch) bury(service string, rec *kgo.Record, reason error, takes int) {
+	b.out = append(b.out, deadLetter(service, rec, reason, takes))
 	b.deadLetters++
+}
+
+// buryBatches adds a dead letter for each batch of records that cannot be read at all: without a value, for the first of them.
+func (b *batch) buryBatches(svc Service, stuck []*kgo.ErrDecompressTooLarge, largest, takes int) {
+	for _, e := range stuck {
+		if slices.Contains(svc.Watched, e.Topic) {
+			continue
+		}
+		b.bury(svc.Name, &kgo.Record{Topic: e.Topic, Partition: e.Partition, Offset: e.Offset}, fmt.Errorf("cannot be read: %w", whyTooLarge(e, largest)), takes)
+		letter := b.out[len(b.out)-1]
+		letter.Headers = append(letter.Headers, kgo.RecordHeader{Key: HeaderDeadSize, Value: []byte(strconv.Itoa(largest))})
+	}
 }
 
 // PanicError is a handler that panicked.

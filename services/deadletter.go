@@ -23,7 +23,7 @@ const (
 	HeaderDeadAttempt   = "dlq.attempt" // how often this record was tried, 1 for one that is no retry
 
 	// Only there when the record was too large to be kept whole.
-	HeaderDeadSize        = "dlq.size"     // bytes of the whole value
+	HeaderDeadSize        = "dlq.size"     // bytes of the whole value; of a batch that is too large to be decompressed, how many it has at least
 	HeaderDeadKeySize     = "dlq.key-size" // bytes of the whole key
 	HeaderDeadHeadersLost = "dlq.headers-lost"
 
@@ -39,20 +39,18 @@ const (
 	DeadHeaderPrefix = "dlq."
 )
 
-// A record up to maxDead bytes is kept whole: as large as a topic takes, with room. A compressed batch can hold more than any producer could
-// write back, and one record must not stop a partition; then this much of each part is kept, and the source's offset tells where the whole is.
 const (
-	maxDead        = 3 << 19
-	maxDeadValue   = 1 << 20
-	maxDeadKey     = 256 << 10
-	maxDeadHeaders = 128 << 10
-	maxDeadReason  = 1 << 10
-	headerCost     = 8 // bytes that a header takes besides its name and value, at most, up to 128 KiB
+	maxDeadReason = 1 << 10
+	headerCost    = 8 // bytes that a header takes besides its name and value, at most, up to 128 KiB
 )
 
 // deadLetter is the record that says that service could not read in, or refused it, for this reason. It is meant for the partition that in
 // was read from, so that the dead letters of a partition keep its order, and repeats and notes lie where the first is.
-func deadLetter(service string, in *kgo.Record, reason error) *kgo.Record {
+//
+// A record up to three quarters of the bytes that the topic takes is kept whole. A compressed batch can hold more than any producer could write
+// back, and one record must not stop a partition; then a part of each part is kept, and the source's offset tells where the whole is.
+func deadLetter(service string, in *kgo.Record, reason error, takes int) *kgo.Record {
+	maxDead, maxDeadValue, maxDeadKey, maxDeadHeaders := takes/4*3, takes/2, takes/8, takes/16
 	out := &kgo.Record{Topic: events.DeadLetters(in.Topic), Partition: in.Partition, Key: in.Key, Value: in.Value}
 	add := func(key, value string) {
 		out.Headers = append(out.Headers, kgo.RecordHeader{Key: key, Value: []byte(value)})

@@ -6,8 +6,12 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"kassa/services"
 	"kassa/services/analytics"
@@ -125,5 +129,164 @@ func TestHugePoisonIsCut(t *testing.T) {
 	letter := s.read(events.DeadLetters(events.PaymentSuccessful), 1)[0]
 	if len(letter.Value) != 1<<20 || headersOf(letter)[services.HeaderDeadSize] != fmt.Sprint(len(huge)) {
 		t.Errorf("%d bytes, headers %v", len(letter.Value), headersOf(letter))
+	}
+}
+
+// An operator may delete a topic for dead letters, and a record for it is never given up: it is made again, as safe as its source, and the flow goes on.
+func TestDeadLettersTopicThatIsDeletedIsMadeAgain(t *testing.T) {
+	for _, delivery := range []services.Delivery{services.ExactlyOnce, services.AtLeastOnce} {
+		t.Run(delivery.String(), func(t *testing.T) {
+			s := newShop(t)
+			if err := services.EnsureTopics(t.Context(), s.adm, services.TopicSettings{MinISR: 1}); err != nil {
+				t.Fatal(err)
+			}
+			letters := events.DeadLetters(events.PaymentSuccessful)
+			if _, err := s.adm.DeleteTopic(t.Context(), letters); err != nil {
+				t.Fatal(err)
+			}
+			r, _ := s.run(order.Service(), func(cfg *services.Config) {
+				cfg.Delivery = delivery
+				cfg.SetCommitTimeout(time.Second)
+			})
+			s.write(events.PaymentSuccessful, []byte("poison"))
+			s.write(events.PaymentSuccessful, []byte(`{"userId":"ann","cart":[],"checkoutId":"c1"}`))
+			s.eventually(func() string {
+				if st := r.Stats(); st.Handled != 1 || st.DeadLetters != 1 || st.Err != "" {
+					return fmt.Sprintf("%+v", st)
+				}
+				return ""
+			})
+			s.read(letters, 1)
+			if got := s.setting(letters, "min.insync.replicas"); got != "1" {
+				t.Errorf("min.insync.replicas is %s", got)
+			}
+			if got := s.setting(letters, "max.message.bytes"); got != fmt.Sprint(2<<20) {
+				t.Errorf("max.message.bytes is %s", got)
+			}
+		})
+	}
+}
+
+// setting is what a topic has been told.
+func (s *shop) setting(topic, key string) string {
+	s.t.Helper()
+	configs, err := s.adm.DescribeTopicConfigs(s.t.Context(), topic)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, c := range configs[0].Configs {
+		if c.Key == key {
+			return c.MaybeValue()
+		}
+	}
+	return ""
+}
+
+// A topic for dead letters that somebody else made takes less than the letters of a service that has much to catch up with. It is told to take more; and where nobody may
+// tell it that, or ask, letters become as small as it takes.
+func TestDeadLettersTopicThatTakesLess(t *testing.T) {
+	for name, c := range map[string]struct {
+		takes   int
+		deny    []kmsg.Key
+		setting int // afterwards
+		cut     bool
+	}{
+		"may be changed":   {takes: 600_000, setting: 2 << 20},
+		"may be asked":     {takes: 300_000, deny: []kmsg.Key{kmsg.IncrementalAlterConfigs}, setting: 300_000, cut: true},
+		"may not be asked": {takes: 300_000, deny: []kmsg.Key{kmsg.IncrementalAlterConfigs, kmsg.DescribeConfigs}, setting: 300_000, cut: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t)
+			letters := events.DeadLetters(events.PaymentSuccessful)
+			if err := s.c.CreateTopic(letters, 3, map[string]string{"max.message.bytes": fmt.Sprint(c.takes)}); err != nil {
+				t.Fatal(err)
+			}
+			s.topics()
+			var faults *kfake.FaultHandle
+			if c.deny != nil {
+				faults = s.c.Fault(kfake.Fault{Keys: c.deny, Err: kerr.TopicAuthorizationFailed, Count: -1})
+			}
+			const n, size = 3, 700_000
+			var records []*kgo.Record
+			for range n {
+				records = append(records, &kgo.Record{Topic: events.PaymentSuccessful, Value: []byte(strings.Repeat("x", size))})
+			}
+			s.together(records)
+			r, _ := s.run(order.Service())
+			s.eventually(func() string {
+				if st := r.Stats(); st.DeadLetters != n || st.Err != "" {
+					return fmt.Sprintf("%+v", st)
+				}
+				return ""
+			})
+			for _, rec := range s.read(letters, n) {
+				if _, cut := headersOf(rec)[services.HeaderDeadSize]; cut != c.cut || !cut && len(rec.Value) != size {
+					t.Errorf("a letter of %d bytes, headers %v", len(rec.Value), headersOf(rec))
+				}
+			}
+			if faults != nil {
+				faults.Remove()
+			}
+			if got := s.setting(letters, "max.message.bytes"); got != fmt.Sprint(c.setting) {
+				t.Errorf("max.message.bytes is %s", got)
+			}
+		})
+	}
+}
+
+// A few hundred kilobytes may decompress to more than there is memory for. Such a batch is not read, a letter says so, and what lies behind it is carried; also where it
+// is the first of its partition, so that the group has no offset there. A batch that is buried once is not again when the service comes back.
+func TestBatchThatDecompressesToTooMuchIsBuried(t *testing.T) {
+	for _, delivery := range []services.Delivery{services.ExactlyOnce, services.AtLeastOnce} {
+		t.Run(delivery.String(), func(t *testing.T) {
+			s := newShop(t).topics()
+			big, err := kgo.NewClient(append(s.opts, kgo.RecordPartitioner(kgo.ManualPartitioner()),
+				kgo.ProducerBatchMaxBytes(4<<20), kgo.ProducerBatchCompression(kgo.GzipCompression()))...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer big.Close()
+			bomb := make([]byte, 3<<20)
+			payment := func(id string, partition int32) *kgo.Record {
+				return &kgo.Record{Topic: events.PaymentSuccessful, Partition: partition, Key: []byte(id), Value: fmt.Appendf(nil, `{"userId":"ann","cart":[],"checkoutId":%q}`, id)}
+			}
+			s.together([]*kgo.Record{payment("c0", 0)})
+			for p := range int32(2) {
+				if err := big.ProduceSync(t.Context(), &kgo.Record{Topic: events.PaymentSuccessful, Partition: p, Value: bomb}).FirstErr(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			set := func(cfg *services.Config) {
+				cfg.Delivery = delivery
+				cfg.SetLargestBatch(2 << 20)
+			}
+			r, stop := s.run(order.Service(), set)
+			letters := s.read(events.DeadLetters(events.PaymentSuccessful), 2)
+			for _, rec := range letters {
+				h := headersOf(rec)
+				if !strings.Contains(h[services.HeaderDeadError], "decompresses to more than 2 MiB") || h[services.HeaderDeadSize] == "" || rec.Value != nil ||
+					h[services.HeaderDeadOffset] != map[string]string{"0": "1", "1": "0"}[h[services.HeaderDeadPartition]] {
+					t.Errorf("headers %v", h)
+				}
+			}
+			s.together([]*kgo.Record{payment("c1", 0), payment("c2", 1)})
+			s.read(events.OrderSuccessful, 3)
+			s.eventually(func() string {
+				if st := r.Stats(); st.Handled != 3 || st.DeadLetters != 2 || st.Err != "" {
+					return fmt.Sprintf("%+v", st)
+				}
+				return ""
+			})
+			stop()
+			s.run(order.Service(), set)
+			s.together([]*kgo.Record{payment("c3", 0), payment("c4", 1)})
+			s.read(events.OrderSuccessful, 5)
+			if err := once(s.end(events.OrderSuccessful), []string{"c0", "c1", "c2", "c3", "c4"}, checkoutOf); err != nil {
+				t.Error(err)
+			}
+			if n := len(s.end(events.DeadLetters(events.PaymentSuccessful))); n != 2 {
+				t.Errorf("%d letters", n)
+			}
+		})
 	}
 }

@@ -1,10 +1,12 @@
 package services
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -15,8 +17,9 @@ type exactlyOnce struct {
 	s           *kgo.GroupTransactSession
 	end         context.CancelFunc
 	group, name string
-	most        int  // records in a poll
-	open        bool // a transaction has begun and has not ended
+	most        int           // records in a poll
+	timeout     time.Duration // of a commit
+	open        bool          // a transaction has begun and has not ended
 }
 
 func openExactlyOnce(svc Service, cfg Config, f *figures) (session, error) {
@@ -32,7 +35,7 @@ func openExactlyOnce(svc Service, cfg Config, f *figures) (session, error) {
 		end()
 		return nil, err
 	}
-	return &exactlyOnce{s: s, end: end, group: svc.Name, name: memberName(svc, cfg), most: svc.batch()}, nil
+	return &exactlyOnce{s: s, end: end, group: svc.Name, name: memberName(svc, cfg), most: svc.batch(), timeout: cmp.Or(cfg.commitTimeout, commitTimeout)}, nil
 }
 
 func (e *exactlyOnce) client() *kgo.Client { return e.s.Client() }
@@ -55,7 +58,7 @@ func (e *exactlyOnce) handling(ctx context.Context) (context.Context, func()) { 
 func (e *exactlyOnce) poll(ctx context.Context) kgo.Fetches { return e.s.PollRecords(ctx, e.most) }
 
 func (e *exactlyOnce) commit(ctx context.Context, out []*kgo.Record) (bool, error) {
-	ctx, cancel := outlive(ctx, commitGrace, commitTimeout)
+	ctx, cancel := outlive(ctx, commitGrace, e.timeout)
 	defer cancel()
 	// Begin would do this too, if the last transaction cost the producer its id, and not end with ctx. An error that another id does away with is Begin's
 	// to judge: it answers at once, and does not ask for one while ctx holds.

@@ -20,6 +20,7 @@ func Observe(ctx context.Context, client []kgo.Opt, svc Service) error {
 		kgo.ClientID("kassa-observer"),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.MaxDecompressBatchBytes(largestBatch),
 		kgo.FetchMaxWait(longestFetch),
 		kgo.DisableClientMetrics(),
 	})...)
@@ -45,6 +46,9 @@ func Observe(ctx context.Context, client []kgo.Opt, svc Service) error {
 			}
 		})
 		readAnew(cl, fetches)
+		for _, e := range tooLarge(fetches) {
+			cl.SetOffsets(map[string]map[int32]kgo.EpochOffset{e.Topic: {e.Partition: {Epoch: e.Epoch, Offset: e.NextOffset}}})
+		}
 		if fetches.Err() == nil {
 			failures = 0
 			continue

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -30,6 +33,11 @@ type Config struct {
 	// costs next to nothing.
 	Cycle time.Duration
 	Log   *slog.Logger // nil means none
+
+	letterBytes   *letterBytes        // the Runner's own
+	skips         map[Partition]int64 // where a session begins at the earliest
+	commitTimeout time.Duration       // 0 means commitTimeout; another is for tests
+	largestBatch  int                 // 0 means largestBatch; another is for tests
 }
 
 const (
@@ -46,6 +54,9 @@ const (
 	rebuildPauseMax = time.Second
 )
 
+// mendWithin is how long looking after the topics for dead letters may take. It is in the way of a session that failed before, and of no other.
+const mendWithin = 5 * time.Second
+
 // Runner runs one service: it polls, handles, commits, and begins anew with what was not committed.
 type Runner struct {
 	svc     Service
@@ -53,6 +64,12 @@ type Runner struct {
 	log     *slog.Logger
 	cycle   time.Duration // least time between the beginnings of two batches
 	figures *figures
+	// What the dead letters' topics take, and whether the last commit that was tried had any for them. Of the goroutine of Run.
+	letterBytes *letterBytes
+	buries      bool
+	// Where to read on behind a batch that cannot be read, until something behind it has been committed: the group keeps no offset without a record. Of the
+	// goroutine of Run, as Config's copy is of a session. A session that begins when this is lost buries that batch again.
+	skips map[Partition]int64
 
 	mu       sync.Mutex
 	delivery Delivery
@@ -75,7 +92,8 @@ func NewRunner(svc Service, cfg Config) *Runner {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Runner{svc: svc, cfg: cfg, log: cfg.Log, cycle: cycle, figures: newFigures(svc.Name), delivery: cfg.Delivery}
+	cfg.letterBytes = &letterBytes{}
+	return &Runner{svc: svc, cfg: cfg, log: cfg.Log, cycle: cycle, figures: newFigures(svc.Name), letterBytes: cfg.letterBytes, delivery: cfg.Delivery}
 }
 
 // Stats is what the Runner does now; counts are over all its runs. It costs a lock and may be called at any time.
@@ -115,6 +133,7 @@ func (r *Runner) SetDelivery(d Delivery) {
 // *PanicError of the handler. Run may be called again when it has returned.
 func (r *Runner) Run(ctx context.Context) (err error) {
 	r.figures.begun()
+	r.skips = make(map[Partition]int64)
 	defer func() { r.figures.ended(err) }()
 	client, cut, err := Cuttable(r.cfg.Client)
 	if err != nil {
@@ -133,14 +152,19 @@ func (r *Runner) Run(ctx context.Context) (err error) {
 		r.mu.Unlock()
 	}()
 
+	var last error // why the session before ended
 	for failures := 0; ctx.Err() == nil; {
 		shifted, open := r.next(ctx)
 		r.figures.opening()
+		cfg.skips = maps.Clone(r.skips)
 		s, err := open(r.svc, cfg, r.figures)
 		if err != nil {
 			return fmt.Errorf("making the Kafka client of %s: %w", r.svc.Name, err)
 		}
 		r.figures.joining(s.client())
+		if last != nil && r.buries {
+			r.mendDeadLetters(shifted, s.client(), last)
+		}
 		commits, err := r.loop(ctx, shifted, s)
 		jam, panicked := errors.AsType[*PanicError](err)
 		switch {
@@ -158,6 +182,10 @@ func (r *Runner) Run(ctx context.Context) (err error) {
 			r.log.Info("changing the delivery", "service", r.svc.Name)
 			s.close(comesBack)
 			continue
+		}
+		last = err
+		if errors.Is(err, kerr.UnknownTopicID) {
+			clear(r.skips) // the offsets begin anew
 		}
 		r.figures.left(err)
 		r.log.Warn("replacing the Kafka client", "service", r.svc.Name, "err", err)
@@ -198,7 +226,7 @@ func (r *Runner) loop(ctx, shifted context.Context, s session) (commits int, err
 	}
 	var begun time.Time
 	for {
-		records, err := r.gather(shifted, s, begun.Add(r.cycle))
+		records, stuck, err := r.gather(shifted, s, begun.Add(r.cycle))
 		if err != nil {
 			return commits, err
 		}
@@ -212,6 +240,8 @@ func (r *Runner) loop(ctx, shifted context.Context, s session) (commits int, err
 		if err != nil {
 			return commits, err
 		}
+		b.buryBatches(r.svc, stuck, r.cfg.largest(), r.letterBytes.get())
+		r.buries = b.deadLetters > 0
 		ok, err := s.commit(ctx, b.out)
 		if err != nil {
 			return commits, err
@@ -219,10 +249,49 @@ func (r *Runner) loop(ctx, shifted context.Context, s session) (commits int, err
 		if !ok {
 			r.figures.undone()
 			r.log.Info("batch undone, reading it again", "service", r.svc.Name)
+			if len(stuck) > 0 { // their partitions would stand still
+				return commits, r.stuckError(stuck)
+			}
 			continue
 		}
 		commits++
+		r.buries = false
 		r.figures.committed(b)
+		r.passed(records)
+		if len(stuck) > 0 {
+			for _, e := range stuck {
+				r.skips[Partition{e.Topic, e.Partition}] = e.NextOffset
+			}
+			return commits, r.stuckError(stuck)
+		}
+	}
+}
+
+// mendDeadLetters looks after the topics for the dead letters, which a commit that failed was to write to: somebody may have deleted one, and a record for it is never
+// given up, or made one that does not take what is written to it. What could not be mended is the next session's error again.
+func (r *Runner) mendDeadLetters(ctx context.Context, cl *kgo.Client, last error) {
+	var inputs []string
+	for _, t := range r.svc.Inputs {
+		if !slices.Contains(r.svc.Watched, t) {
+			inputs = append(inputs, t)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, mendWithin)
+	defer cancel()
+	takes, mended, err := mendDeadLetters(ctx, kadm.NewClient(cl), inputs)
+	if len(mended) > 0 {
+		r.log.Warn("the topics for dead letters were not as they should be, and are now", "service", r.svc.Name, "topics", mended)
+	}
+	if takes == 0 && errors.Is(last, kerr.MessageTooLarge) {
+		// Nobody says how much they take. It is less.
+		takes = min(r.letterBytes.get()/2, 1_000_012)
+	}
+	if takes > 0 {
+		r.letterBytes.less.Store(int32(max(takes, leastLetterBytes)))
+	}
+	if err != nil && ctx.Err() == nil {
+		r.figures.troubled(fmt.Errorf("the topics for dead letters: %w", err))
+		r.log.Warn("the topics for dead letters cannot be mended", "service", r.svc.Name, "err", err)
 	}
 }
 
@@ -232,9 +301,9 @@ func (r *Runner) start(ctx context.Context, s session) error {
 	return s.start(ctx)
 }
 
-// gather waits for records and then goes on polling for the gather time, and until earliest.
-func (r *Runner) gather(ctx context.Context, s session, earliest time.Time) ([]*kgo.Record, error) {
-	var records []*kgo.Record
+// gather waits for records and then goes on polling for the gather time, and until earliest. stuck are partitions that cannot be read on by this session, because of
+// a batch; there is no waiting then.
+func (r *Runner) gather(ctx context.Context, s session, earliest time.Time) (records []*kgo.Record, stuck []*kgo.ErrDecompressTooLarge, err error) {
 	var enough context.Context // ends when a batch may begin; nil until there is a record
 	for failures := 0; len(records) < r.svc.batch(); {
 		wait := enough
@@ -244,30 +313,34 @@ func (r *Runner) gather(ctx context.Context, s session, earliest time.Time) ([]*
 		}
 		fetches := s.poll(wait)
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return nil, nil, ctx.Err()
 		}
 		if fetches.IsClientClosed() {
-			return nil, kgo.ErrClientClosed
+			return nil, nil, kgo.ErrClientClosed
+		}
+		if err := remade(fetches); err != nil { // also beside records: it is not said twice
+			return nil, nil, err
 		}
 		n := len(records)
 		records = r.take(records, fetches) // also when wait has just ended: what was polled will be committed
+		if stuck = tooLarge(fetches); len(stuck) > 0 {
+			return records, stuck, nil
+		}
 		switch {
 		case wait.Err() != nil:
-			return records, nil
+			return records, nil, nil
 		case enough == nil && hasData(records):
 			var cancel context.CancelFunc
 			enough, cancel = context.WithDeadline(ctx, later(time.Now().Add(r.cfg.Gather), earliest))
 			defer cancel()
-		case len(records) == n && remade(fetches) != nil:
-			return nil, remade(fetches)
 		case len(records) == n: // an error and nothing else: the client goes on by itself, but not in a hot circle
 			if pause(wait, failures, 10*time.Millisecond, time.Second); ctx.Err() != nil {
-				return nil, ctx.Err()
+				return nil, nil, ctx.Err()
 			}
 			failures++
 		}
 	}
-	return records, nil
+	return records, nil, nil
 }
 
 // remade says that a topic was deleted, and perhaps made again: another one of the same name, which a client that knows the old one never reads.
@@ -280,10 +353,46 @@ func remade(fetches kgo.Fetches) (err error) {
 	return err
 }
 
+// tooLarge are the partitions that the client has given up, because a batch decompresses to more than largestBatch. Any other error it tries again by itself.
+func tooLarge(fetches kgo.Fetches) (stuck []*kgo.ErrDecompressTooLarge) {
+	fetches.EachError(func(_ string, _ int32, err error) {
+		if e, ok := errors.AsType[*kgo.ErrDecompressTooLarge](err); ok {
+			stuck = append(stuck, e)
+		}
+	})
+	return stuck
+}
+
+// stuckError is why a session ends that cannot read on.
+func (r *Runner) stuckError(stuck []*kgo.ErrDecompressTooLarge) error {
+	var errs []error
+	for _, e := range stuck {
+		errs = append(errs, fmt.Errorf("reading %s/%d: %w: it is passed over", e.Topic, e.Partition, whyTooLarge(e, r.cfg.largest())))
+	}
+	return errors.Join(errs...)
+}
+
+func whyTooLarge(e *kgo.ErrDecompressTooLarge, largest int) error {
+	return fmt.Errorf("the batch of offsets %d to %d decompresses to more than %d MiB", e.Offset, e.NextOffset-1, largest>>20)
+}
+
+// passed: what was polled is committed, so what lies before it needs no skipping any more.
+func (r *Runner) passed(records []*kgo.Record) {
+	if len(r.skips) == 0 {
+		return
+	}
+	for _, rec := range records {
+		p := Partition{rec.Topic, rec.Partition}
+		if next, ok := r.skips[p]; ok && rec.Offset >= next {
+			delete(r.skips, p)
+		}
+	}
+}
+
 // take appends the records of fetches and notes what else they say.
 func (r *Runner) take(records []*kgo.Record, fetches kgo.Fetches) []*kgo.Record {
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
-		if p.Err != nil && !errors.Is(p.Err, context.DeadlineExceeded) { // the gather time is no failure
+		if p.Err != nil && !errors.Is(p.Err, context.DeadlineExceeded) && !errors.Is(p.Err, kgo.ErrMaxDecompress) { // the gather time is no failure
 			err := p.Err
 			if p.Topic != "" { // the group's own errors have none
 				err = fmt.Errorf("reading %s/%d: %w", p.Topic, p.Partition, err)

@@ -1,9 +1,11 @@
 package services
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -65,6 +67,8 @@ const (
 	leaveGrace   = 400 * time.Millisecond
 	// longestFetch and the client's overhead is when a paused leader is noticed. Kafka's default is 0.5 s too, the client's 5 s.
 	longestFetch = 500 * time.Millisecond
+	// largestBatch is how many bytes a batch may decompress to. A topic takes 1 MiB of them compressed, and the client would make room for 1 GiB.
+	largestBatch = 64 << 20
 	// maxPoll bounds a batch, and with it a transaction, in records.
 	maxPoll = 2000
 )
@@ -85,6 +89,8 @@ func options(svc Service, cfg Config, f *figures, own ...kgo.Opt) []kgo.Opt {
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.MaxDecompressBatchBytes(cfg.largest()),
+		kgo.AdjustFetchOffsetsFn(cfg.skip),
 		// Commit markers count as read, so that lag is 0 at rest in every tool.
 		kgo.KeepControlRecords(),
 		kgo.DisableAutoCommit(),
@@ -96,7 +102,7 @@ func options(svc Service, cfg Config, f *figures, own ...kgo.Opt) []kgo.Opt {
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		// Topics may be made after the services start; a record is never given up for it.
 		kgo.UnknownTopicRetries(-1),
-		kgo.ProducerBatchMaxBytesFn(batchBytes),
+		kgo.ProducerBatchMaxBytesFn(cfg.letterBytes.batch),
 		kgo.RecordPartitioner(newLetterPartitioner()),
 		// Events are small and the brokers near: Snappy, the default, costs every reader time and saves little.
 		kgo.ProducerBatchCompression(kgo.NoCompression()),
@@ -104,11 +110,35 @@ func options(svc Service, cfg Config, f *figures, own ...kgo.Opt) []kgo.Opt {
 	}, own)
 }
 
-// batchBytes is the largest batch that a topic takes. Topics of dead letters take more than others: what a service that was away has to catch up with would be
-// more than 1 MiB of orders in one batch, and refused again and again.
-func batchBytes(topic string) int32 {
+// largest is how many bytes a batch may decompress to.
+func (c Config) largest() int { return cmp.Or(c.largestBatch, largestBatch) }
+
+// skip moves offsets that the group has committed behind what cannot be read.
+func (c Config) skip(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	for p, next := range c.skips {
+		if at, ok := offsets[p.Topic][p.ID]; ok && at.EpochOffset().Offset < next { // that of the beginning is less than 0
+			offsets[p.Topic][p.ID] = kgo.NewOffset().At(next)
+		}
+	}
+	return offsets, nil
+}
+
+// letterBytes is how many bytes the topics for dead letters take in one batch: deadLetterBytes, unless somebody else made them and they could not be changed. Nil
+// is deadLetterBytes too. A client asks for it in goroutines of its own.
+type letterBytes struct{ less atomic.Int32 } // 0: deadLetterBytes
+
+func (l *letterBytes) get() int {
+	if l == nil {
+		return deadLetterBytes
+	}
+	return int(cmp.Or(l.less.Load(), deadLetterBytes))
+}
+
+// batch is the largest batch that a client makes for a topic, in bytes. Topics of dead letters take more than others: what a service that was away has to catch up
+// with would be more than 1 MiB of orders in one batch, and refused again and again.
+func (l *letterBytes) batch(topic string) int32 {
 	if events.IsDeadLetters(topic) {
-		return deadLetterBytes - 4096
+		return int32(l.get() - 4096)
 	}
 	return 1_000_012 // kgo's own
 }
