@@ -16,6 +16,16 @@ import (
 // and makes nothing of what the handler returns. What cannot be read is passed over. It returns nil when ctx ends; an error means that the
 // Kafka client could not be made of client.
 func Observe(ctx context.Context, client []kgo.Opt, svc Service) error {
+	return Follow(ctx, client, svc.Inputs, func(rec *kgo.Record) {
+		if e, err := decode(rec); err == nil {
+			_, _ = svc.Handle(ctx, e) // nobody waits for its work here
+		}
+	})
+}
+
+// Follow calls each for every committed record that is written to topics from now on, in a single goroutine. It returns nil when ctx ends; an error means that the
+// Kafka client could not be made of client.
+func Follow(ctx context.Context, client []kgo.Opt, topics []string, each func(*kgo.Record)) error {
 	cl, err := kgo.NewClient(slices.Concat(client, []kgo.Opt{
 		kgo.ClientID("kassa-observer"),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
@@ -25,12 +35,12 @@ func Observe(ctx context.Context, client []kgo.Opt, svc Service) error {
 		kgo.DisableClientMetrics(),
 	})...)
 	if err != nil {
-		return fmt.Errorf("making the Kafka client of an observer of %s: %w", svc.Name, err)
+		return fmt.Errorf("making the Kafka client of an observer: %w", err)
 	}
 	defer cl.Close()
 	for n := 0; ; n++ {
 		// The end of now: the client would look it up some time later.
-		if from, ok := ends(ctx, kadm.NewClient(cl), svc.Inputs); ok {
+		if from, ok := ends(ctx, kadm.NewClient(cl), topics); ok {
 			cl.AddConsumePartitions(from)
 			break
 		}
@@ -40,11 +50,7 @@ func Observe(ctx context.Context, client []kgo.Opt, svc Service) error {
 	}
 	for failures := 0; ctx.Err() == nil; {
 		fetches := cl.PollFetches(ctx)
-		fetches.EachRecord(func(rec *kgo.Record) {
-			if e, err := decode(rec); err == nil {
-				_, _ = svc.Handle(ctx, e) // nobody waits for its work here
-			}
-		})
+		fetches.EachRecord(each)
 		readAnew(cl, fetches)
 		for _, e := range tooLarge(fetches) {
 			cl.SetOffsets(map[string]map[int32]kgo.EpochOffset{e.Topic: {e.Partition: {Epoch: e.Epoch, Offset: e.NextOffset}}})

@@ -13,6 +13,8 @@ import (
 	"kassa/kafkaops/watch"
 	"kassa/services"
 	"kassa/services/analytics"
+	"kassa/services/deadletters"
+	"kassa/services/events"
 	"kassa/services/payment"
 	"kassa/tui"
 )
@@ -33,6 +35,7 @@ type containers struct {
 	till    till
 	sales   *analytics.Analytics
 	watcher *watch.Watcher
+	letters *deadletters.Store
 	list    []*containerService
 }
 
@@ -44,12 +47,13 @@ type containerService struct {
 	mu       sync.Mutex
 	again    time.Time // when it is started again; zero unless it was crashed from here
 	restarts int64
+	dead     int64 // letters about the topic that it reads for the shop, since this process watches
 	status   services.Status
 	since    time.Time // when status took its value
 }
 
 func newContainers(ctx context.Context, cluster *compose.Cluster, s *shop, log *slog.Logger) *containers {
-	c := &containers{cluster: cluster, log: log, ctx: ctx, till: s.payment, sales: s.analytics, watcher: s.watcher}
+	c := &containers{cluster: cluster, log: log, ctx: ctx, till: s.payment, sales: s.analytics, watcher: s.watcher, letters: deadletters.New(s.client)}
 	if door, ok := cluster.Service("payment"); ok {
 		c.url = "http://" + door.Published["8000"] + "/payment-service"
 	}
@@ -59,8 +63,30 @@ func newContainers(ctx context.Context, cluster *compose.Cluster, s *shop, log *
 	return c
 }
 
-// supervise starts what was crashed again, until ctx ends.
+// buriers are who writes the dead letters of a topic.
+var buriers = map[string]string{events.PaymentSuccessful: "order", events.OrderSuccessful: "email", events.EmailSuccessful: "analytics"}
+
+// count counts dead letters, until ctx ends.
+func (c *containers) count() {
+	err := c.letters.Follow(c.ctx, func(source string) {
+		for _, s := range c.list {
+			if s.name == buriers[source] {
+				s.mu.Lock()
+				s.dead++
+				s.mu.Unlock()
+			}
+		}
+	})
+	if err != nil {
+		c.log.Error("watching the dead letters", "err", err)
+	}
+}
+
+// supervise starts what was crashed again, and counts dead letters, until ctx ends.
 func (c *containers) supervise() {
+	var wg sync.WaitGroup
+	wg.Go(c.count)
+	defer wg.Wait()
 	tick := time.NewTicker(containerLook)
 	defer tick.Stop()
 	for {
@@ -96,7 +122,7 @@ func (s *containerService) revive(now time.Time) {
 	s.restarts++
 }
 
-// Stats implements services.Control. Handled counts events that were seen since this process watches.
+// Stats implements services.Control. Handled and DeadLetters count what was seen since this process watches.
 func (s *containerService) Stats() services.Stats {
 	now, _ := s.cluster.Service(s.name)
 	totals := s.sales.Totals()
@@ -141,7 +167,7 @@ func (s *containerService) Stats() services.Stats {
 	if status != s.status {
 		s.status, s.since = status, time.Now()
 	}
-	st.Status, st.Since, st.Restarts = s.status, s.since, s.restarts
+	st.Status, st.Since, st.Restarts, st.DeadLetters = s.status, s.since, s.restarts, s.dead
 	return st
 }
 

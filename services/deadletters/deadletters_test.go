@@ -315,6 +315,53 @@ func letterHeaders(topic string, partition, offset int) []kgo.RecordHeader {
 	}
 }
 
+// Whoever follows hears of each letter that is written from then on, with the topic that it is about, and of no note.
+func TestFollowTellsLettersFromNotes(t *testing.T) {
+	s := newShop(t)
+	var (
+		mu   sync.Mutex
+		seen = map[string]int{}
+		wg   sync.WaitGroup
+	)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() {
+		if err := s.Follow(ctx, func(source string) {
+			mu.Lock()
+			defer mu.Unlock()
+			seen[source]++
+		}); err != nil {
+			t.Error(err)
+		}
+	})
+	n := func(topic string) int {
+		mu.Lock()
+		defer mu.Unlock()
+		return seen[topic]
+	}
+	letter := func(topic string) *kgo.Record {
+		return &kgo.Record{Topic: events.DeadLetters(topic), Headers: letterHeaders(topic, 0, 0)}
+	}
+	await := func(topic string, many int) {
+		t.Helper()
+		for begun := time.Now(); n(topic) < many; {
+			if time.Since(begun) > within {
+				t.Fatalf("%d letters of %s, want %d", n(topic), topic, many)
+			}
+			s.write(letter(events.PaymentSuccessful)) // until it has begun
+		}
+	}
+	await(events.PaymentSuccessful, 1)
+	note := &kgo.Record{Topic: events.DeadLetters(events.EmailSuccessful), Headers: []kgo.RecordHeader{{Key: services.HeaderRetried, Value: []byte("email-successful/0@0")}}}
+	s.write(letter(events.EmailSuccessful), note, letter(events.EmailSuccessful), letter(events.OrderSuccessful))
+	await(events.EmailSuccessful, 2)
+	await(events.OrderSuccessful, 1)
+	if n(events.EmailSuccessful) != 2 || n(events.OrderSuccessful) != 1 {
+		t.Errorf("%v", seen)
+	}
+}
+
 // A retry that does not come to its commit leaves neither a record nor a note, and the next one does all of it.
 func TestRetryIsWholeOrNothing(t *testing.T) {
 	s := newShop(t)
