@@ -132,6 +132,7 @@ func newService() *cobra.Command {
 				}
 				return &kafkaops.UserError{Message: fmt.Sprintf("no topic could be made on %s within %s: check --brokers and that the cluster is up (%v)", brokers, topicsWithin, err), Err: err}
 			}
+			go warnOfThinTopics(ctx, client, log) // nothing waits for it
 			cfg := services.Config{Client: client, Instance: instance, Delivery: deliver.Delivery, Log: log}
 			switch args[0] {
 			case "payment":

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,6 +49,7 @@ func newTopics() *cobra.Command {
 				return &kafkaops.UserError{Message: fmt.Sprintf("the topics could not be made on %s within %s (%v): check that all brokers are up", brokers, topicsWithin, err), Err: err}
 			}
 			log.Info("the topics are there", "brokers", brokers)
+			warnOfThinTopics(ctx, client, log)
 			return nil
 		},
 	}
@@ -56,6 +59,31 @@ func newTopics() *cobra.Command {
 	fl.DurationVar(&within, "within", time.Minute, "how long to wait for them")
 	return cmd
 }
+
+// warnOfThinTopics says which of the shop's topics have fewer than three replicas, because not all brokers were up when they were made.
+func warnOfThinTopics(ctx context.Context, client []kgo.Opt, log *slog.Logger) {
+	cl, err := kgo.NewClient(client...)
+	if err != nil {
+		return // whoever uses these options says so
+	}
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(ctx, thinWithin)
+	defer cancel()
+	thin, err := services.ThinTopics(ctx, kadm.NewClient(cl))
+	if err != nil || len(thin) == 0 {
+		return
+	}
+	topics := make([]string, 0, len(thin))
+	for t, n := range thin {
+		topics = append(topics, fmt.Sprintf("%s (%d)", t, n))
+	}
+	slices.Sort(topics)
+	log.Warn("topics have fewer than 3 replicas, so a broker that is lost can stop them or take records along: they were made while not all brokers were up, and keep what they have. "+
+		"kassa doctor says what to do; before the services are started on a new cluster, kassa topics waits for 3 brokers", "topics", strings.Join(topics, ", "))
+}
+
+// thinWithin is how long looking for the replicas may take. It only leads to a warning.
+const thinWithin = 5 * time.Second
 
 // awaitBrokers waits until the cluster counts so many brokers as alive.
 func awaitBrokers(ctx context.Context, client []kgo.Opt, atLeast int, within time.Duration) error {
