@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -115,8 +116,8 @@ func newService() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON && args[0] != "analytics" {
-				return usageError{fmt.Errorf("--json is for analytics: %s writes no lines", args[0])}
+			if err := checkServiceFlags(args[0], cmd.Flags().Changed); err != nil {
+				return err
 			}
 			if instance, err = instanceName(instance); err != nil {
 				return err
@@ -155,6 +156,40 @@ func newService() *cobra.Command {
 	fl.StringVar(&listen, "listen", "", "where payment takes POST /payment-service (the default is "+usualDoor+", or a free port when that is taken)")
 	mails.register(cmd)
 	return cmd
+}
+
+// serviceFlags are the flags of kassa service that are not for every service: whom they are for, and why not for another.
+var serviceFlags = []struct {
+	name     string
+	services []string
+	why      string // what another service, of which it is said, does not do
+}{
+	{"json", []string{"analytics"}, "writes no lines"},
+	{"listen", []string{"payment"}, "takes no requests"},
+	{"acks", []string{"payment"}, "takes no payments"},
+	{"delivery", []string{"order", "email"}, "does not both read events and write them"},
+	{"instance", []string{"order", "email", "analytics"}, "is in no consumer group"},
+	{"smtp", []string{"email"}, "sends no mails"},
+	{"mail", []string{"email"}, "sends no mails"},
+}
+
+// checkServiceFlags refuses a flag that means nothing to the service, which would run as if it had not been given.
+func checkServiceFlags(service string, given func(flag string) bool) error {
+	for _, f := range serviceFlags {
+		if given(f.name) && !slices.Contains(f.services, service) {
+			return usageError{fmt.Errorf("--%s is for %s: %s %s", f.name, inWords(f.services), service, f.why)}
+		}
+	}
+	return nil
+}
+
+// inWords is a, b and c.
+func inWords(list []string) string {
+	last := len(list) - 1
+	if last < 1 {
+		return strings.Join(list, "")
+	}
+	return strings.Join(list[:last], ", ") + " and " + list[last]
 }
 
 // instanceName is what no other running copy is called.
