@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -148,11 +150,46 @@ type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
-func TestOnlyAnalyticsWritesJSON(t *testing.T) {
-	cmd := newService()
-	cmd.SetArgs([]string{"order", "--json"})
-	cmd.SetErr(io.Discard)
-	if err := cmd.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), "--json is for analytics") {
-		t.Errorf("got %v", err)
+// A line that cannot be written is not lost: the run ends, says what to do, and has not committed past it. Nobody who reads any more is no error.
+func TestAnalyticsEndsWhenALineCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		broken error
+		asJSON bool
+		want   string
+	}{
+		{"full", syscall.ENOSPC, false, "the lines of analytics could not be written to standard output (writing a line: no space left on device)"},
+		{"full, JSON", syscall.ENOSPC, true, "the lines of analytics could not be written to standard output (writing a line: no space left on device)"},
+		{"closed", &fs.PathError{Op: "write", Path: "|1", Err: syscall.EPIPE}, true, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			client := sold(t)
+			lines := 0
+			full := writerFunc(func(b []byte) (int, error) {
+				if lines++; lines > 2 {
+					return 0, c.broken
+				}
+				return len(b), nil
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			err := runAnalytics(ctx, services.Config{Client: client, Instance: "test"}, c.asJSON, full, io.Discard)
+			if ctx.Err() != nil {
+				t.Fatal("it did not end by itself")
+			}
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.HasPrefix(oneLine(err), c.want) || exitCode(err) != exitCannot) {
+				t.Errorf("got %v", err)
+			}
+			if lines != 3 {
+				t.Errorf("%d lines were tried", lines)
+			}
+			// The next run has a line for every event: nothing of that batch was committed.
+			out := &after{lines: 4, then: cancel}
+			if err := runAnalytics(ctx, services.Config{Client: client, Instance: "test"}, false, out, io.Discard); err != nil || out.lines != 0 {
+				t.Errorf("%v, %d lines are missing", err, out.lines)
+			}
+		})
 	}
 }

@@ -11,6 +11,7 @@ package analytics
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -46,9 +47,11 @@ type Analytics struct {
 	hops [3]hop            // payment to order, order to email, payment to email
 	flow *latency.Interval // the last of them, since somebody last took it
 
-	write  sync.Mutex // held while a line is written: a slow out does not keep anybody from the totals
-	out    io.Writer
-	format func(events.Event) string
+	write   sync.Mutex // held while a line is written: a slow out does not keep anybody from the totals
+	out     io.Writer
+	format  func(events.Event) string
+	broken  error       // why a line was not written, the first; none is after it
+	onBroke func(error) // nil for nobody
 }
 
 type place struct {
@@ -63,7 +66,7 @@ type extent struct {
 }
 
 // New is an Analytics that writes one line an event to out; nil for none. Each line is one Write, from one goroutine at a
-// time; what out answers is not looked at, and a slow out holds analytics up, and nobody else.
+// time; a slow out holds analytics up, and nobody else. After an error nothing more is written, and no event handled: see OnBroken.
 func New(out io.Writer) *Analytics { return newAt(out, time.Now) }
 
 func newAt(out io.Writer, now func() time.Time) *Analytics {
@@ -86,6 +89,10 @@ func (a *Analytics) OnEmail(f func(paid, emailed, seen time.Time)) { a.onEmail =
 // Format has events written as f makes them, instead of as Line does. Call it before the service runs.
 func (a *Analytics) Format(f func(events.Event) string) { a.format = f }
 
+// OnBroken has f called with the error of the first Write of a line that fails. Nothing is committed past an event without its line: whoever runs the service ends it.
+// Call it before the service runs.
+func (a *Analytics) OnBroken(f func(error)) { a.onBroke = f }
+
 // Service reads all three topics. What cannot be read of the first two is for order and email to bury.
 func (a *Analytics) Service() services.Service {
 	return services.Service{
@@ -98,10 +105,15 @@ func (a *Analytics) Service() services.Service {
 }
 
 func (a *Analytics) handle(_ context.Context, in events.Event) ([]events.Event, error) {
+	if err := a.lines(); err != nil {
+		return nil, err
+	}
 	now := a.now()
 	fresh, complete := a.take(in, now)
 	if fresh && a.out != nil {
-		a.Write(a.format(in))
+		if err := a.Write(a.format(in)); err != nil {
+			return nil, err
+		}
 	}
 	if !complete.paid.IsZero() && a.onEmail != nil {
 		a.onEmail(complete.paid, complete.emailed, now)
@@ -109,11 +121,27 @@ func (a *Analytics) handle(_ context.Context, in events.Event) ([]events.Event, 
 	return nil, nil
 }
 
-// Write puts a line among those of the events.
-func (a *Analytics) Write(line string) {
+// Write puts a line among those of the events. The error is that of the first line that was not written.
+func (a *Analytics) Write(line string) error {
 	a.write.Lock()
 	defer a.write.Unlock()
-	_, _ = io.WriteString(a.out, line+"\n")
+	if a.broken != nil {
+		return a.broken
+	}
+	if _, err := io.WriteString(a.out, line+"\n"); err != nil {
+		a.broken = fmt.Errorf("writing a line: %w", err)
+		if a.onBroke != nil {
+			a.onBroke(a.broken)
+		}
+	}
+	return a.broken
+}
+
+// lines is why no line can be written any more; nil while they can.
+func (a *Analytics) lines() error {
+	a.write.Lock()
+	defer a.write.Unlock()
+	return a.broken
 }
 
 // passage is when a checkout passed the flow, by its records.
