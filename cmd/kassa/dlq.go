@@ -44,17 +44,13 @@ func newDLQ() *cobra.Command {
 	return cmd
 }
 
-// lettersOf are the dead letters of the cluster at --brokers.
-func lettersOf(brokers string) (*deadletters.Store, error) {
-	bootstrap, err := parseBrokers(brokers)
+// lettersOf are the dead letters of that cluster.
+func lettersOf(from remote) (*deadletters.Store, error) {
+	client, err := from.client()
 	if err != nil {
-		return nil, usageError{err}
+		return nil, err
 	}
-	return deadletters.New(kafkaops.ClientOptions(bootstrap)), nil
-}
-
-func brokersFlag(cmd *cobra.Command, brokers *string) {
-	cmd.Flags().StringVar(brokers, "brokers", "127.0.0.1:9094,127.0.0.1:9095,127.0.0.1:9096", "bootstrap servers, host:port separated by commas")
+	return deadletters.New(client), nil
 }
 
 // topicFlag takes a topic of the shop, or the one for its dead letters.
@@ -82,7 +78,7 @@ func dlqError(ctx context.Context, brokers string, err error) error {
 	case ctx.Err() != nil:
 		return &kafkaops.UserError{Message: "interrupted", Err: err}
 	case errors.Is(err, deadletters.ErrSilent):
-		return &kafkaops.UserError{Message: fmt.Sprintf("the dead letters on %s could not be reached: check --brokers and that the cluster is up (%v)", brokers, err), Err: err}
+		return &kafkaops.UserError{Message: fmt.Sprintf("the dead letters on %s could not be reached: check --brokers (and --command-config, where it wants TLS or a log-in) and that the cluster is up (%v)", brokers, err), Err: err}
 	case errors.Is(err, deadletters.ErrRetried):
 		return &kafkaops.UserError{Message: err.Error() + ": give --again to do it once more", Err: err}
 	case errors.Is(err, deadletters.ErrNotFound):
@@ -95,9 +91,10 @@ func dlqError(ctx context.Context, brokers string, err error) error {
 
 func newDLQList() *cobra.Command {
 	var (
-		brokers, topic, since string
-		limit                 int
-		asJSON                bool
+		from         remote
+		topic, since string
+		limit        int
+		asJSON       bool
 	)
 	cmd := &cobra.Command{
 		Use:     "list",
@@ -110,22 +107,22 @@ func newDLQList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			from, err := parseSince(since, time.Now())
+			after, err := parseSince(since, time.Now())
 			if err != nil {
 				return usageError{err}
 			}
 			if limit < 1 || limit > maxLetters {
 				return usageError{fmt.Errorf("--limit is 1 to %d letters, not %d", maxLetters, limit)}
 			}
-			store, err := lettersOf(brokers)
+			store, err := lettersOf(from)
 			if err != nil {
 				return err
 			}
 			ctx, stop := untilSignal(cmd.Context())
 			defer stop()
-			l, err := store.List(ctx, deadletters.Query{Topics: topics, Limit: limit, Since: from, Preview: keyPreview})
+			l, err := store.List(ctx, deadletters.Query{Topics: topics, Limit: limit, Since: after, Preview: keyPreview})
 			if err != nil {
-				return dlqError(ctx, brokers, err)
+				return dlqError(ctx, from.brokers, err)
 			}
 			if asJSON {
 				return writeNDJSON(cmd.OutOrStdout(), l.Letters)
@@ -133,7 +130,7 @@ func newDLQList() *cobra.Command {
 			return writeListing(cmd.OutOrStdout(), l, outputWidth())
 		},
 	}
-	brokersFlag(cmd, &brokers)
+	from.register(cmd)
 	topicFlag(cmd, &topic)
 	fl := cmd.Flags()
 	fl.IntVar(&limit, "limit", 20, "show at most so many, the newest; the counts are of all")
@@ -179,8 +176,8 @@ func outputWidth() int {
 
 func newDLQShow() *cobra.Command {
 	var (
-		brokers string
-		raw     bool
+		from remote
+		raw  bool
 	)
 	cmd := &cobra.Command{
 		Use:     "show TOPIC/PARTITION@OFFSET",
@@ -193,7 +190,7 @@ func newDLQShow() *cobra.Command {
 			if err != nil {
 				return usageError{err}
 			}
-			store, err := lettersOf(brokers)
+			store, err := lettersOf(from)
 			if err != nil {
 				return err
 			}
@@ -201,7 +198,7 @@ func newDLQShow() *cobra.Command {
 			defer stop()
 			l, err := store.Find(ctx, at)
 			if err != nil {
-				return dlqError(ctx, brokers, err)
+				return dlqError(ctx, from.brokers, err)
 			}
 			if raw {
 				_, err = cmd.OutOrStdout().Write(l.Value)
@@ -210,7 +207,7 @@ func newDLQShow() *cobra.Command {
 			return writeLetter(cmd.OutOrStdout(), l)
 		},
 	}
-	brokersFlag(cmd, &brokers)
+	from.register(cmd)
 	cmd.Flags().BoolVar(&raw, "raw", false, "write the value's bytes and nothing else")
 	return cmd
 }
@@ -227,8 +224,9 @@ func places(least, most int) cobra.PositionalArgs {
 
 func newDLQRetry() *cobra.Command {
 	var (
-		brokers, topic string
-		sel            deadletters.Selection
+		from  remote
+		topic string
+		sel   deadletters.Selection
 	)
 	cmd := &cobra.Command{
 		Use:   "retry [TOPIC/PARTITION@OFFSET …]",
@@ -256,7 +254,7 @@ func newDLQRetry() *cobra.Command {
 			case len(args) > 0 && narrow:
 				return usageError{errors.New("dlq retry takes either places, or --topic and --reason")}
 			}
-			store, err := lettersOf(brokers)
+			store, err := lettersOf(from)
 			if err != nil {
 				return err
 			}
@@ -273,10 +271,10 @@ func newDLQRetry() *cobra.Command {
 			if done+passed > 0 || err == nil {
 				fmt.Fprintln(out, retrySum(done, passed, sel.DryRun))
 			}
-			return dlqError(ctx, brokers, err)
+			return dlqError(ctx, from.brokers, err)
 		},
 	}
-	brokersFlag(cmd, &brokers)
+	from.register(cmd)
 	topicFlag(cmd, &topic)
 	fl := cmd.Flags()
 	fl.StringVar(&sel.Reason, "reason", "", "only those whose reason contains this text")

@@ -83,11 +83,12 @@ func newCluster() *cobra.Command {
 // newService is `kassa service NAME`: one service alone, on any cluster.
 func newService() *cobra.Command {
 	var (
-		brokers, instance, listen string
-		asJSON                    bool
-		mails                     mailFlags
-		deliver                   deliveryFlag
-		acks                      acksFlag
+		from             remote
+		instance, listen string
+		asJSON           bool
+		mails            mailFlags
+		deliver          deliveryFlag
+		acks             acksFlag
 	)
 	names := serviceNames()
 	cmd := &cobra.Command{
@@ -108,9 +109,9 @@ func newService() *cobra.Command {
 			return usageError{fmt.Errorf("service takes one name: %s", strings.Join(names, ", "))}
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			bootstrap, err := parseBrokers(brokers)
+			client, err := from.client()
 			if err != nil {
-				return usageError{err}
+				return err
 			}
 			mailing, err := mails.config()
 			if err != nil {
@@ -125,13 +126,12 @@ func newService() *cobra.Command {
 			ctx, stop := untilSignal(cmd.Context())
 			defer stop()
 			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)).With("service", args[0])
-			client := kafkaops.ClientOptions(bootstrap)
-			log.Info("starting", "brokers", brokers, "instance", instance)
+			log.Info("starting", "brokers", from.brokers, "instance", instance)
 			if err := makeTopics(ctx, client, services.TopicSettings{}); err != nil {
 				if ctx.Err() != nil {
 					return nil
 				}
-				return &kafkaops.UserError{Message: fmt.Sprintf("no topic could be made on %s within %s: check --brokers and that the cluster is up (%v)", brokers, topicsWithin, err), Err: err}
+				return &kafkaops.UserError{Message: fmt.Sprintf("no topic could be made on %s within %s: check --brokers and that the cluster is up (%v)", from.brokers, topicsWithin, err), Err: err}
 			}
 			go warnOfThinTopics(ctx, client, log) // nothing waits for it
 			cfg := services.Config{Client: client, Instance: instance, Delivery: deliver.Delivery, Log: log}
@@ -147,10 +147,10 @@ func newService() *cobra.Command {
 			}
 		},
 	}
+	from.register(cmd)
 	deliver.register(cmd)
 	acks.register(cmd)
 	fl := cmd.Flags()
-	fl.StringVar(&brokers, "brokers", "127.0.0.1:9094,127.0.0.1:9095,127.0.0.1:9096", "bootstrap servers, host:port separated by commas")
 	fl.StringVar(&instance, "instance", "", "a name that no other running copy has, for stable transactional ids; @hostname takes this machine's (a container's); random when empty")
 	fl.BoolVar(&asJSON, "json", false, "analytics writes JSON lines, and the totals as the last of them")
 	fl.StringVar(&listen, "listen", "", "where payment takes POST /payment-service (the default is "+usualDoor+", or a free port when that is taken)")

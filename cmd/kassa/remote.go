@@ -14,7 +14,7 @@ type remote struct {
 }
 
 func (r *remote) register(cmd *cobra.Command) {
-	brokersFlag(cmd, &r.brokers)
+	cmd.Flags().StringVar(&r.brokers, "brokers", "127.0.0.1:9094,127.0.0.1:9095,127.0.0.1:9096", "bootstrap servers, host:port separated by commas")
 	cmd.Flags().StringVar(&r.config, "command-config", "", "a properties file as Kafka's own tools take it, for a cluster that wants TLS or a log-in (PEM; PLAIN or SCRAM)")
 }
 

@@ -19,7 +19,7 @@ import (
 // newTopics is `kassa topics`: the topics, made once before anybody needs them.
 func newTopics() *cobra.Command {
 	var (
-		brokers string
+		from    remote
 		atLeast int
 		within  time.Duration
 	)
@@ -31,9 +31,9 @@ func newTopics() *cobra.Command {
 		Example: "kassa topics --brokers 127.0.0.1:9094,127.0.0.1:9095,127.0.0.1:9096",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			bootstrap, err := parseBrokers(brokers)
+			client, err := from.client()
 			if err != nil {
-				return usageError{err}
+				return err
 			}
 			if atLeast < 1 {
 				return usageError{fmt.Errorf("--at-least is a number of brokers, 1 or more, not %d", atLeast)}
@@ -41,20 +41,19 @@ func newTopics() *cobra.Command {
 			ctx, stop := untilSignal(cmd.Context())
 			defer stop()
 			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
-			client := kafkaops.ClientOptions(bootstrap)
 			if err := awaitBrokers(ctx, client, atLeast, within); err != nil {
-				return &kafkaops.UserError{Message: fmt.Sprintf("there are no %d brokers at %s after %v: check --brokers and that the cluster is up, or ask for fewer with --at-least (%v)", atLeast, brokers, within, err), Err: err}
+				return &kafkaops.UserError{Message: fmt.Sprintf("there are no %d brokers at %s after %v: check --brokers and that the cluster is up, or ask for fewer with --at-least (%v)", atLeast, from.brokers, within, err), Err: err}
 			}
 			if err := makeTopics(ctx, client, services.TopicSettings{}); err != nil {
-				return &kafkaops.UserError{Message: fmt.Sprintf("the topics could not be made on %s within %s (%v): check that all brokers are up", brokers, topicsWithin, err), Err: err}
+				return &kafkaops.UserError{Message: fmt.Sprintf("the topics could not be made on %s within %s (%v): check that all brokers are up", from.brokers, topicsWithin, err), Err: err}
 			}
-			log.Info("the topics are there", "brokers", brokers)
+			log.Info("the topics are there", "brokers", from.brokers)
 			warnOfThinTopics(ctx, client, log)
 			return nil
 		},
 	}
+	from.register(cmd)
 	fl := cmd.Flags()
-	fl.StringVar(&brokers, "brokers", "127.0.0.1:9094,127.0.0.1:9095,127.0.0.1:9096", "bootstrap servers, host:port separated by commas")
 	fl.IntVar(&atLeast, "at-least", 3, "how many brokers must be up first")
 	fl.DurationVar(&within, "within", time.Minute, "how long to wait for them")
 	return cmd
