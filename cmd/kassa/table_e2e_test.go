@@ -17,7 +17,7 @@ import (
 // real brokers. It takes five minutes. SCREENSHOT names a program that draws a tmux pane (screenshot SOCKET TARGET OUT.png); without it there
 // are no pictures.
 //
-//	go test -tags e2e,docs -run FaultTable -timeout 20m ./cmd/kassa
+//	SCREENSHOT=$PWD/.ci/screenshot go test -tags e2e,docs -run FaultTable -timeout 20m ./cmd/kassa
 func TestFaultTable(t *testing.T) {
 	out := filepath.Join("..", "..", "docs")
 	pictures := filepath.Join(out, "faults")
@@ -26,7 +26,7 @@ func TestFaultTable(t *testing.T) {
 	}
 	var table strings.Builder
 	table.WriteString("# What the screen shows after each fault\n\n" +
-		"Read off the program by `go test -tags e2e,docs -run FaultTable ./cmd/kassa`: three brokers, 50 orders a second, 120×40. " +
+		"Read off the program by `SCREENSHOT=$PWD/.ci/screenshot go test -tags e2e,docs -run FaultTable -timeout 20m ./cmd/kassa`: three brokers, 50 orders a second, 120×40. " +
 		"Leaders counts the nine partitions whose leader is not the preferred one, ISR those that lack a replica.\n\n" +
 		"| fault | after | header | brokers | partitions | orders | timeline |\n|---|---|---|---|---|---|---|\n")
 	s := newTerminal(t, 120, 40, binary+" --rate 50")
@@ -108,7 +108,7 @@ func panes(screen string) []string {
 	header := find(`\d/3 up.*?under-replicated \d`)
 	var brokers []string
 	for _, l := range lines {
-		if m := regexp.MustCompile(`│[▶ ] (\d) (.+?)\s+(leads \d+|led \d+)\s*(controller\??)?`).FindStringSubmatch(l); m != nil {
+		if m := regexp.MustCompile(`[│┃][▶ ] (\d) (.+?)\s+(leads \d+|led \d+)\s*(controller\??)?`).FindStringSubmatch(l); m != nil {
 			brokers = append(brokers, strings.Join(strings.Fields(m[1]+" "+m[2]+" "+m[4]), " "))
 		}
 	}
