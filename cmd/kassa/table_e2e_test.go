@@ -57,7 +57,7 @@ func TestFaultTable(t *testing.T) {
 		do   func()
 		undo func()
 	}{
-		{"kill -9 of a broker", func() { point(follower()); s.press("K", "y") }, func() { s.press("S", "y") }},
+		{"kill -9 of a broker", func() { point(follower()); s.press("K"); s.probeWarms(); s.press("y") }, func() { s.press("S", "y") }},
 		{"kill -9 of the controller", func() { s.press("5", "C", "K", "y") }, func() { s.press("S", "y") }},
 		{"controlled stop", func() { point(follower()); s.press("s", "y") }, func() { s.see("DOWN"); s.press("S", "y") }},
 		{"pause of a leader", func() { point(follower()); s.press("p", "y") }, func() { s.press("p", "y") }},
