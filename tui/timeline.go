@@ -205,6 +205,23 @@ func (a act) followed() []phase {
 	return out
 }
 
+// gapOf is the write gap of a fault in words, or the stall that an earlier one began and that it came into.
+func (m *Model) gapOf(t *drill.Timeline) string {
+	if t.Stalled {
+		for i := len(m.faults) - 1; i >= 0; i-- {
+			l := &m.faults[i]
+			switch {
+			case !l.At.Before(t.At) || l.Stalled:
+			case l.Outlasts:
+				return "writes stalled for " + millis(l.Gap.Worst) + ", since " + safe(l.Fault.String())
+			case l.Probed:
+				return "writes were stalled, in all for " + millis(l.Gap.Worst) + ", since " + safe(l.Fault.String())
+			}
+		}
+	}
+	return gapText(t)
+}
+
 // gapText is the write gap in words; empty where there is nothing to tell yet.
 func gapText(t *drill.Timeline) string {
 	switch {
@@ -265,7 +282,7 @@ func (m *Model) renderTimeline(w, h int) []string {
 			}
 		}
 		if a.fault != nil {
-			if gap := gapText(a.fault); gap != "" {
+			if gap := m.gapOf(a.fault); gap != "" {
 				style := s.Strong
 				if a.fault.Gap.Open {
 					style = s.Bad
@@ -313,7 +330,7 @@ func (m *Model) timelineBars(acts []act, w, h int) []string {
 		return nil
 	}
 	line := a.head(s)
-	if gap := gapText(a.fault); gap != "" {
+	if gap := m.gapOf(a.fault); gap != "" {
 		style := s.Strong
 		if a.fault.Gap.Open {
 			style = s.Bad
@@ -359,7 +376,7 @@ func (m *Model) actLines(a act) []string {
 	}
 	lines = append(lines, m.bars(a)...)
 	if t := a.fault; t != nil {
-		gap := s.Strong.Render(gapText(t))
+		gap := s.Strong.Render(m.gapOf(t))
 		if t.AtLeast() {
 			gap += s.Warn.Render(", not over when measuring ended")
 		}
