@@ -26,56 +26,13 @@ func (m *Model) exportOnTop() exported {
 	case m.inbox.overlay:
 		return exportAll("inbox", "mail", m.backend.Mail.Inbox(0, email.Kept), exportMail)
 	case m.dead.overlay:
-		return exportAll("dead letters", "dead letter", m.dead.letters, exportLetter)
+		return exportAll("dead letters", "dead letter", m.dead.letters, func(l deadletters.Letter) any { return l }) // as kassa dlq list writes it
 	}
 	return exportAll("checkout "+short(m.follow.id, 8), "event", m.follow.hops, func(h hop) any { return exportRecord(h.record) })
 }
 
 func exportMail(e email.Envelope) any {
 	return map[string]any{"number": e.Number, "time": e.At, "from": e.From, "to": e.To, "subject": e.Subject, "messageId": e.ID, "bytes": e.Size, "again": e.Again}
-}
-
-// exportedLetter is a dead letter. Its key and value are in the field that can hold them whole, as those of a record.
-type exportedLetter struct {
-	Topic       string           `json:"topic"` // where it lies
-	Partition   int32            `json:"partition"`
-	Offset      int64            `json:"offset"`
-	Died        time.Time        `json:"died"`
-	Source      string           `json:"source"` // as TOPIC/PARTITION@OFFSET; empty: it does not say
-	Written     any              `json:"written"`
-	Reason      string           `json:"reason"`
-	Service     string           `json:"service"`
-	Attempt     int              `json:"attempt"`
-	RetryOf     string           `json:"retryOf,omitempty"`
-	Retried     any              `json:"retried"`
-	RetriedAs   string           `json:"retriedAs,omitempty"`
-	Key         *string          `json:"key"`
-	KeyBase64   []byte           `json:"keyBase64,omitempty"`
-	Value       json.RawMessage  `json:"value"`
-	ValueText   *string          `json:"valueText,omitempty"`
-	ValueBase64 []byte           `json:"valueBase64,omitempty"`
-	ValueBytes  int              `json:"valueBytes"`
-	Truncated   bool             `json:"truncated,omitempty"`
-	Headers     []exportedHeader `json:"headers"`
-}
-
-func exportLetter(l deadletters.Letter) any {
-	out := exportedLetter{
-		Topic: l.At.Topic, Partition: l.At.Partition, Offset: l.At.Offset, Died: l.Time, Written: timeOr(l.SourceTime), Reason: l.Reason, Service: l.Service,
-		Attempt: l.Attempt, RetryOf: l.RetryOf, Retried: timeOr(l.Retried), RetriedAs: l.RetriedAs, ValueBytes: l.Size, Truncated: l.Cut || len(l.Value) < l.Size,
-		Headers: []exportedHeader{},
-	}
-	if l.Source.Topic != "" {
-		out.Source = l.Source.String()
-	}
-	out.Key, out.KeyBase64 = textOr(l.Key)
-	out.Value, out.ValueText, out.ValueBase64 = valueOr(l.Value)
-	for _, h := range l.Headers {
-		v := exportedHeader{Key: h.Key}
-		v.Value, v.ValueBase64 = textOr(h.Value)
-		out.Headers = append(out.Headers, v)
-	}
-	return out
 }
 
 // valueOr is a value as JSON, else as text, else as bytes; nothing for nil.

@@ -156,10 +156,12 @@ func (w *world) State() *watch.State {
 func (w *world) Arm() { w.mu.Lock(); w.armed++; w.mu.Unlock() }
 
 func (w *world) Do(_ context.Context, f kafkaops.Fault) error {
-	time.Sleep(time.Millisecond) // of a fake clock: an act takes time, and no two are done at once
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Now()
+	if n := len(w.lines); n > 0 && !now.After(w.lines[n-1].At) { // the fake clock stands still; no two timelines of a recorder begin at once
+		now = w.lines[n-1].At.Add(time.Microsecond)
+	}
 	w.did = append(w.did, f.String())
 	if w.failDo != nil {
 		return w.failDo
